@@ -1,0 +1,63 @@
+// The tables of algorithms: their names, arguments, supported types, and how each is made.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "messages/search_space.hpp"
+#include "tuner/arguments.hpp"
+#include "tuner/assessor.hpp"
+#include "tuner/directed.hpp"
+#include "tuner/space.hpp"
+#include "tuner/tuner.hpp"
+
+namespace autotune {
+
+enum class AlgorithmKind { tuner, assessor, advisor };
+
+/// "tuner", "assessor" or "advisor".
+std::string_view name_of(AlgorithmKind kind);
+
+/// What a tuner is made from.
+struct TunerSetting {
+  Space space;
+  Arguments arguments;  ///< checked
+  std::int64_t seed = 0;
+  Direction direction = Direction::minimize;  ///< for arguments that speak of values as reported
+};
+
+/// One algorithm: the row that `autotune algorithms` prints, that classArgs are checked against, and that makes it.
+struct AlgorithmInfo {
+  std::string name;
+  std::vector<std::string> aliases;  ///< names are matched without regard to case
+  AlgorithmKind kind = AlgorithmKind::tuner;
+  std::string summary;  ///< one sentence
+  std::string source;   ///< where it comes from
+  std::vector<ParameterType> types;
+  bool nested = false;  ///< nested choices
+  std::vector<ArgumentInfo> arguments;
+  std::optional<Direction> default_direction;  ///< where neither objective nor classArgs say
+  /// What else a space must fulfil; empty where it does.
+  std::function<std::string(const SearchSpace&)> refuse_space;
+  std::function<std::unique_ptr<Tuner>(const TunerSetting&)> make_tuner;        ///< tuners and advisors
+  std::function<std::unique_ptr<Assessor>(const Arguments&)> make_assessor;  ///< assessors
+};
+
+/// All algorithms that can be used, in the order in which they are listed.
+const std::vector<AlgorithmInfo>& algorithms();
+
+/// The algorithm of that name or alias in one of these kinds; null where there is none.
+const AlgorithmInfo* find_algorithm(std::string_view name, std::initializer_list<AlgorithmKind> kinds);
+
+/// True for a name of the file format whose algorithm this version does not have.
+bool known_but_absent(std::string_view name);
+
+/// "Anneal, Batch, ...": the names of one kind.
+std::string names_of(AlgorithmKind kind);
+
+}  // namespace autotune

@@ -1,0 +1,252 @@
+#include "tuner/factory.hpp"
+
+#include <algorithm>
+#include <array>
+#include <optional>
+#include <utility>
+
+namespace autotune {
+
+namespace {
+
+/// A tuner, assessor or advisor of the spec, and where it stands there.
+struct Slot {
+  std::string name;
+  std::string args_json = "{}";
+  std::string name_path;
+  std::string args_path;
+  AlgorithmKind kind = AlgorithmKind::tuner;
+  bool command = false;
+
+  const AlgorithmInfo* find() const {
+    // NNI's later files name advisors in the tuner's place.
+    if (kind == AlgorithmKind::assessor)
+      return find_algorithm(name, {AlgorithmKind::assessor});
+    return find_algorithm(name, {AlgorithmKind::tuner, AlgorithmKind::advisor});
+  }
+
+  Result<Value> args() const { return parse_json(args_json.empty() ? "{}" : args_json); }
+};
+
+bool given(const pb::Algorithm& algorithm) { return !algorithm.name().empty() || algorithm.command_size() > 0; }
+
+Slot deciding_slot(const pb::ExperimentSpec& spec) {
+  if (given(spec.tuner()))
+    return {spec.tuner().name(), spec.tuner().class_args_json(), "tuner.builtinTunerName", "tuner.classArgs",
+            AlgorithmKind::tuner, spec.tuner().command_size() > 0};
+  if (given(spec.advisor()))
+    return {spec.advisor().name(), spec.advisor().class_args_json(), "advisor.builtinAdvisorName",
+            "advisor.classArgs", AlgorithmKind::advisor, spec.advisor().command_size() > 0};
+  return {"Auto", "{}", "tuner.builtinTunerName", "tuner.classArgs", AlgorithmKind::tuner, false};
+}
+
+std::optional<Slot> assessor_slot(const pb::ExperimentSpec& spec) {
+  bool advised = !given(spec.tuner()) && given(spec.advisor());
+  if (!given(spec.assessor()) || advised)
+    return std::nullopt;
+  return Slot{spec.assessor().name(), spec.assessor().class_args_json(), "assessor.builtinAssessorName",
+              "assessor.classArgs", AlgorithmKind::assessor, false};
+}
+
+std::optional<Direction> direction_of_word(const Value* value) {
+  const auto* text = value == nullptr ? nullptr : value->as_string();
+  if (text == nullptr)
+    return std::nullopt;
+  auto word = lower_case(*text);
+  if (word == "maximize")
+    return Direction::maximize;
+  return word == "minimize" ? std::optional(Direction::minimize) : std::nullopt;
+}
+
+/// A direction that the spec states, and where.
+struct Stated {
+  Direction direction;
+  std::string path;
+};
+
+std::vector<Stated> stated_directions(const pb::ExperimentSpec& spec) {
+  std::vector<Stated> stated;
+  if (spec.objective().goals_size() > 0 && spec.objective().goals(0).goal() != pb::GOAL_UNSPECIFIED) {
+    bool up = spec.objective().goals(0).goal() == pb::GOAL_MAXIMIZE;
+    stated.push_back({up ? Direction::maximize : Direction::minimize, "objective.goal"});
+  }
+  auto look = [&](const Slot& slot) {
+    auto args = slot.args();
+    if (auto direction = direction_of_word(args ? args->find("optimize_mode") : nullptr))
+      stated.push_back({*direction, slot.args_path + ".optimize_mode"});
+  };
+  look(deciding_slot(spec));
+  if (auto slot = assessor_slot(spec))
+    look(*slot);
+  return stated;
+}
+
+bool supports(const AlgorithmInfo& row, const Parameter& p) {
+  if (!p.branches.empty() && !row.nested)
+    return false;
+  if (std::find(row.types.begin(), row.types.end(), p.type) == row.types.end())
+    return false;
+  for (const auto& branch : p.branches)
+    for (const auto& inner : branch.parameters)
+      if (!supports(row, inner))
+        return false;
+  return true;
+}
+
+bool supports(const AlgorithmInfo& row, const SearchSpace& space) {
+  for (const auto& p : space.parameters)
+    if (!supports(row, p))
+      return false;
+  return !row.refuse_space || row.refuse_space(space).empty();
+}
+
+std::string tuners_for(const SearchSpace& space) {
+  std::string names;
+  for (const auto& row : algorithms())
+    if (row.make_tuner && supports(row, space))
+      names += (names.empty() ? "" : ", ") + row.name;
+  return names.empty() ? "none of this version" : names;
+}
+
+std::string described(const Parameter& p) {
+  return p.branches.empty() ? std::string(name_of(p.type)) : "a nested choice";
+}
+
+/// The innermost parameter for which `supports` is false.
+const Parameter& culprit(const AlgorithmInfo& row, const Parameter& p) {
+  if (p.branches.empty() || !row.nested)
+    return p;
+  for (const auto& branch : p.branches)
+    for (const auto& inner : branch.parameters)
+      if (!supports(row, inner))
+        return culprit(row, inner);
+  return p;
+}
+
+void check_space(const AlgorithmInfo& row, const SearchSpace& space, std::vector<AlgorithmError>& errors) {
+  if (space.parameters.empty())
+    errors.push_back({"searchSpace", "is empty; name at least one parameter"});
+  auto works = "; what would work: " + tuners_for(space);
+  bool types_fit = true;
+  for (const auto& p : space.parameters) {
+    if (supports(row, p))
+      continue;
+    types_fit = false;
+    const auto& wrong = culprit(row, p);
+    errors.push_back({"searchSpace." + p.name, row.name + " cannot search " + described(wrong) + " ('" + wrong.name +
+                                                   "')" + works});
+  }
+  if (types_fit && !space.parameters.empty() && row.refuse_space)
+    if (auto reason = row.refuse_space(space); !reason.empty())
+      errors.push_back({"searchSpace", reason + works});
+}
+
+void check_slot(const Slot& slot, std::vector<AlgorithmError>& errors) {
+  const auto* row = slot.find();
+  auto kind = std::string(name_of(slot.kind));
+  auto usable = names_of(slot.kind == AlgorithmKind::assessor ? AlgorithmKind::assessor : AlgorithmKind::tuner);
+  if (row == nullptr && known_but_absent(slot.name)) {
+    errors.push_back({slot.name_path, kind + " '" + slot.name + "' is not in this version yet; use one of: " + usable});
+    return;
+  }
+  if (row == nullptr) {
+    std::vector<std::string> names;
+    for (const auto& r : algorithms())
+      names.push_back(r.name);
+    auto near = nearest_name(slot.name, names);
+    errors.push_back({slot.name_path, kind + " '" + slot.name + "' is unknown" +
+                                          (near.empty() ? "" : "; did you mean '" + near + "'?") +
+                                          " Known are: " + usable});
+    return;
+  }
+  auto args = slot.args();
+  if (!args) {
+    errors.push_back({slot.args_path, "is not JSON: " + args.error().message});
+    return;
+  }
+  auto wrong = check_arguments(*args, row->arguments, slot.args_path);
+  errors.insert(errors.end(), wrong.begin(), wrong.end());
+}
+
+void check_objective(const pb::ExperimentSpec& spec, std::vector<AlgorithmError>& errors) {
+  if (spec.objective().goals_size() > 1)
+    errors.push_back({"objective.goals", "names several goals, which no algorithm of this version searches for; "
+                                         "name one metric and its goal"});
+  if (spec.objective().constraints_size() > 0)
+    errors.push_back({"objective.constraints", "no algorithm of this version heeds constraints; remove them"});
+  auto stated = stated_directions(spec);
+  for (std::size_t i = 1; i < stated.size(); ++i)
+    if (stated[i].direction != stated[0].direction)
+      errors.push_back({stated[i].path, "is " + std::string(name_of(stated[i].direction)) + ", but " +
+                                            stated[0].path + " is " + std::string(name_of(stated[0].direction)) +
+                                            "; state one, or both the same"});
+}
+
+Error joined(const std::vector<AlgorithmError>& errors) {
+  std::string text;
+  for (const auto& e : errors)
+    text += (text.empty() ? "" : "\n") + e.path + ": " + e.message;
+  return {ErrorCode::invalid_argument, std::move(text)};
+}
+
+}  // namespace
+
+std::vector<AlgorithmError> check_algorithms(const pb::ExperimentSpec& spec, const SearchSpace& space) {
+  std::vector<AlgorithmError> errors;
+  auto deciding = deciding_slot(spec);
+  if (deciding.command) {
+    errors.push_back({"tuner.command", "tuners that are programs are not in this version yet; use one of: " +
+                                           names_of(AlgorithmKind::tuner)});
+  } else {
+    check_slot(deciding, errors);
+    if (const auto* row = deciding.find())
+      check_space(*row, space, errors);
+  }
+  if (auto assessor = assessor_slot(spec))
+    check_slot(*assessor, errors);
+  check_objective(spec, errors);
+  return errors;
+}
+
+Direction direction_of(const pb::ExperimentSpec& spec) {
+  auto stated = stated_directions(spec);
+  if (!stated.empty())
+    return stated.front().direction;
+  const auto* row = deciding_slot(spec).find();
+  return row == nullptr ? Direction::maximize : row->default_direction.value_or(Direction::maximize);
+}
+
+Result<std::unique_ptr<Tuner>> make_tuner(const pb::ExperimentSpec& spec, const SearchSpace& space,
+                                          std::int64_t seed) {
+  if (auto errors = check_algorithms(spec, space); !errors.empty())
+    return tl::unexpected(joined(errors));
+  auto slot = deciding_slot(spec);
+  const auto* row = slot.find();
+  Arguments arguments(*slot.args(), row->arguments);
+  if (arguments.given("seed"))
+    seed = arguments.integer("seed");
+  auto direction = direction_of(spec);
+  auto inner = row->make_tuner(TunerSetting{Space(space), std::move(arguments), seed, direction});
+  return std::make_unique<DirectedTuner>(std::move(inner), direction);
+}
+
+Result<std::unique_ptr<Assessor>> make_assessor(const pb::ExperimentSpec& spec) {
+  auto slot = assessor_slot(spec);
+  if (!slot)
+    return nullptr;
+  std::vector<AlgorithmError> errors;
+  check_slot(*slot, errors);
+  if (!errors.empty())
+    return tl::unexpected(joined(errors));
+  const auto* row = slot->find();
+  auto inner = row->make_assessor(Arguments(*slot->args(), row->arguments));
+  return std::make_unique<DirectedAssessor>(std::move(inner), direction_of(spec));
+}
+
+std::string deciding_algorithm(const pb::ExperimentSpec& spec) {
+  auto slot = deciding_slot(spec);
+  const auto* row = slot.find();
+  return row == nullptr ? slot.name : row->name;
+}
+
+}  // namespace autotune
