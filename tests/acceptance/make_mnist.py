@@ -1,10 +1,10 @@
-"""Makes an mnist.npz out of scikit-learn's digits, for machines that cannot download MNIST.
+"""Makes an mnist.npz out of scikit-learn's digits, where MNIST cannot be downloaded.
 
     python3 make_mnist.py FILE
 
 The same names, shapes and types as MNIST's own file: 60000 and 10000 images of 28x28 uint8, labels
-uint8. Each of the 1797 digits (8x8, 16 greys) is scaled up and shows up many times, shifted and with
-noise; the two parts share no digit. The same seed gives the same arrays.
+uint8. Each of the 1797 digits (8x8, 16 greys) is scaled up and shows up many times, shifted and
+with noise; the two parts share no digit. The same seed gives the same arrays.
 """
 
 import os

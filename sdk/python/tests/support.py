@@ -1,4 +1,4 @@
-"""What the tests share: an environment as a launcher makes it, and the process's state made fresh."""
+"""What the tests share: an environment as a launcher makes it, and a process's fresh state."""
 
 import contextlib
 import json

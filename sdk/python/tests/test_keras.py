@@ -113,9 +113,7 @@ class RealKeras(TrialCase):
         inputs = numpy.arange(80, dtype="float32").reshape(40, 2) / 80
         labels = (inputs[:, 0] > 0.5).astype("int32")
         model = keras.Sequential([keras.layers.Dense(2, activation="softmax")])
-        model.compile(
-            optimizer="sgd", loss="sparse_categorical_crossentropy", metrics=["accuracy"]
-        )
+        model.compile(optimizer="sgd", loss="sparse_categorical_crossentropy", metrics=["accuracy"])
         model.fit(
             inputs,
             labels,

@@ -175,10 +175,10 @@ class Reports(TrialCase):
 
     def test_what_is_no_step_is_refused_and_nothing_is_written(self):
         for step in (-1, 0.5, float("nan"), float("inf")):
-            with self.subTest(step=step), self.assertRaisesRegex(ValueError, "integer of 0 or more"):
+            with self.subTest(step=step), self.assertRaisesRegex(ValueError, "an integer of 0"):
                 tuner.report_intermediate_result(1, step=step)
         for step in ("1", [1], True):
-            with self.subTest(step=step), self.assertRaisesRegex(TypeError, "integer of 0 or more"):
+            with self.subTest(step=step), self.assertRaisesRegex(TypeError, "an integer of 0"):
                 tuner.report_intermediate_result(1, step=step)
         self.assertFalse(os.path.exists(self.reports_path))
 

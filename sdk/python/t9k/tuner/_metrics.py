@@ -52,9 +52,7 @@ def _dict(values: Mapping[Any, Any], function: str) -> Dict[str, Number]:
                     f"{function}(): under 'default' must stand a number; got {_describe(value)}"
                 ) from None
             # An accessory that cannot be plotted must not cost hours of training.
-            notice_once(
-                f"{function}(): {key!r} is left out: {_describe(value)} is no number"
-            )
+            notice_once(f"{function}(): {key!r} is left out: {_describe(value)} is no number")
     if not found:
         raise TypeError(f"{function}(): the dict holds no number; put it under 'default'")
     return found

@@ -2,6 +2,8 @@
 
     model.fit(..., callbacks=[AutoTuneFitCallback(metric="accuracy")])
     model.evaluate(..., callbacks=[AutoTuneEvalCallback(metric="accuracy")])
+
+Of several workers one passes them.
 """
 
 import importlib
