@@ -13,6 +13,7 @@ from support import TrialCase
 class FakeCallback:
     def __init__(self):
         self.model = None
+        self._supports_tf_logs = False
 
 
 def fake_keras(*names):
@@ -83,6 +84,11 @@ class FakeKerasCase(TrialCase):
         callback = self.load("keras").AutoTuneEvalCallback(metric="accuracy")
         callback.on_test_end({"loss": 0.25, "accuracy": 0.985})
         self.assertEqual(self.reports(), [{"type": "final", "value": 0.985}])
+
+    def test_keras_need_not_wait_for_the_logs_of_a_batch(self):
+        module = self.load("keras")
+        for kind in (module.AutoTuneFitCallback, module.AutoTuneEvalCallback):
+            self.assertTrue(kind()._supports_tf_logs)
 
     def test_a_metric_that_keras_does_not_log_is_named_beside_those_it_does(self):
         module = self.load("keras")

@@ -57,12 +57,11 @@ class AutoTuneFitCallback(_Callback):
     The step is the number of batches trained so far, over all calls of `fit` with this callback.
     """
 
-    # We read no logs of a batch, so Keras need not wait for them; and only a callback that says so
-    # may count batches under a ParameterServerStrategy.
-    _supports_tf_logs = True
-
     def __init__(self, metric: str = "loss") -> None:
         super().__init__()
+        # We read no logs of a batch, so Keras 2 need not wait for them; and only a callback that
+        # says so may count batches under a ParameterServerStrategy. Keras' own __init__ says no.
+        self._supports_tf_logs = True
         self._metric = metric
         self._batches_before = 0
         self._batches = 0
@@ -86,10 +85,9 @@ class AutoTuneEvalCallback(_Callback):
     metric: the name of what Keras logs.
     """
 
-    _supports_tf_logs = True
-
     def __init__(self, metric: str = "loss") -> None:
         super().__init__()
+        self._supports_tf_logs = True  # As above.
         self._metric = metric
 
     def on_test_end(self, logs: Optional[Mapping[str, Any]] = None) -> None:
