@@ -1,0 +1,212 @@
+#include "actors/control.hpp"
+
+#include <unordered_set>
+
+#include "actors/log.hpp"
+
+namespace autotune {
+
+namespace {
+
+constexpr auto request_timeout = std::chrono::minutes(10);  // a stop waits for the graces of all trials
+constexpr int deaths_max = 3;  // an experiment that dies again and again would die for ever
+
+pb::ControlResponse error_response(const Error& error) {
+  pb::ControlResponse response;
+  response.set_error(error.message);
+  response.set_error_code(static_cast<int>(error.code));
+  return response;
+}
+
+std::string id_in(const pb::ControlRequest& request) {
+  switch (request.what_case()) {
+    case pb::ControlRequest::kCommand: return request.command().experiment_id();
+    case pb::ControlRequest::kEnqueue: return request.enqueue().experiment_id();
+    case pb::ControlRequest::kEdit: return request.edit().experiment_id();
+    default: return "";
+  }
+}
+
+/// Intermediate results of ended trials, which an assessor is told again.
+Result<void> add_intermediates(StoreReader& reader, const std::string& id, Replayed& replayed) {
+  auto reports = reader.reports(id, std::nullopt, pb::REPORT_KIND_INTERMEDIATE);
+  if (!reports)
+    return tl::unexpected(reports.error());
+  std::unordered_map<Sequence, std::vector<Measurement>> by_trial;
+  const auto& goals = replayed.core->spec().objective().goals();
+  const std::string metric = goals.empty() ? "default" : goals[0].metric();
+  for (const auto& report : *reports)
+    for (const auto& one : report.metrics())
+      if (one.name() == metric || report.metrics_size() == 1)
+        by_trial[report.sequence()].push_back({report.step(), one.value()});
+  for (auto& effect : replayed.history)
+    if (auto* ended = std::get_if<TellEnded>(&effect))
+      ended->trial.intermediates = std::move(by_trial[ended->trial.sequence]);
+  return {};
+}
+
+}  // namespace
+
+Result<Replayed> replay(StoreReader& reader, const std::string& experiment_id,
+                        ExperimentLimits limits) {
+  auto summary = reader.experiment(experiment_id);
+  if (!summary)
+    return tl::unexpected(summary.error());
+  auto events = reader.events(summary->id());
+  if (!events)
+    return tl::unexpected(events.error());
+  Replayed replayed;
+  replayed.core = std::make_shared<ExperimentCore>(summary->id(), limits);
+  for (const auto& stored : *events)
+    replayed.core->replay(stored.event, &replayed.history);
+  replayed.core->restore_running_ms(summary->running_ms());
+  auto secrets = reader.secrets(summary->id());
+  if (!secrets)
+    return tl::unexpected(secrets.error());
+  replayed.secrets = std::move(*secrets);
+  if (replayed.core->has_assessor())
+    if (auto added = add_intermediates(reader, summary->id(), replayed); !added)
+      return tl::unexpected(added.error());
+  return replayed;
+}
+
+ControlState::ControlState(ControlActor::pointer self, ControlContext context)
+    : self_(self), context_(std::move(context)), random_(context_.id_seed) {}
+
+ControlActor::behavior_type ControlState::make_behavior() {
+  return {
+      [this](pb::ControlRequest& request) { return handle(request); },
+      [this](const DiskFull& told) {
+        for (auto& [id, experiment] : experiments_)
+          compat::send(self_, experiment, told);
+      },
+      [this](atom::shut_down) {
+        shutting_down_ = true;
+        for (auto& [id, experiment] : experiments_)
+          self_->send_exit(experiment, caf::exit_reason::user_shutdown);
+        experiments_.clear();
+        self_->quit();
+      },
+  };
+}
+
+caf::result<pb::ControlResponse> ControlState::handle(pb::ControlRequest& request) {
+  if (request.has_ping())
+    return pb::ControlResponse();
+  if (request.has_submit())
+    return submit(request);
+  auto id = id_in(request);
+  if (request.has_command() && request.command().verb() == "delete")
+    return remove(id);
+  auto experiment = find(id);
+  if (!experiment)
+    return error_response(experiment.error());
+  if (request.has_enqueue()) {
+    auto reader = context_.open_reader();
+    auto summary = reader ? (*reader)->experiment(id) : tl::unexpected(reader.error());
+    if (!summary)
+      return error_response(summary.error());
+    if (auto legal = context_.check_parameters(summary->spec(), request.enqueue().parameters_json());
+        !legal)
+      return error_response(legal.error());
+  }
+  return compat::forward<pb::ControlResponse>(self_, *experiment, request_timeout, std::move(request));
+}
+
+caf::result<pb::ControlResponse> ControlState::submit(pb::ControlRequest& request) {
+  const auto& spec = request.submit().spec();
+  if (auto admitted = context_.admit(spec); !admitted)
+    return error_response(admitted.error());
+  auto id = experiment_id(spec.name(), random_);
+  auto experiment = spawn_experiment(id, {std::make_shared<ExperimentCore>(id, context_.experiment.limits), {}, {}});
+  log::info("experiment-submitted", "id={}", id);
+  return compat::forward<pb::ControlResponse>(self_, experiment, request_timeout, std::move(request));
+}
+
+Result<ExperimentActor> ControlState::find(const std::string& id) {
+  auto found = experiments_.find(id);
+  if (found != experiments_.end())
+    return found->second;
+  auto reader = context_.open_reader();
+  if (!reader)
+    return tl::unexpected(reader.error());
+  auto replayed = replay(**reader, id, context_.experiment.limits);
+  if (!replayed)
+    return tl::unexpected(replayed.error());
+  auto known = replayed->core->id();
+  if (auto again = experiments_.find(known); again != experiments_.end())
+    return again->second;
+  return spawn_experiment(known, std::move(*replayed));
+}
+
+ExperimentActor ControlState::spawn_experiment(const std::string& id, Replayed replayed) {
+  auto actor = caf::actor_cast<ExperimentActor>(
+      self_->spawn<caf::stateful_actor<ExperimentState, ExperimentActor::base>>(
+          context_.experiment, std::move(replayed)));
+  compat::monitor(self_, actor, [this](const caf::actor_addr& who) { on_down(who); });
+  experiments_[id] = actor;
+  return actor;
+}
+
+caf::result<pb::ControlResponse> ControlState::remove(const std::string& id) {
+  auto reader = context_.open_reader();
+  if (!reader)
+    return error_response(reader.error());
+  auto summary = (*reader)->experiment(id);
+  if (!summary)
+    return error_response(summary.error());
+  auto known = summary->id();
+  auto promise = self_->make_response_promise<pb::ControlResponse>();
+  auto forget = [this, known, promise]() mutable {
+    if (auto found = experiments_.find(known); found != experiments_.end()) {
+      auto actor = found->second;
+      experiments_.erase(found);
+      self_->send_exit(actor, caf::exit_reason::user_shutdown);
+    }
+    compat::send(self_, context_.experiment.store, Write{0, DeleteExperiment{known}});
+    pb::ControlResponse response;
+    response.set_experiment_id(known);
+    if (auto removed = context_.remove_folders(known); !removed)
+      response = error_response(removed.error());
+    promise.deliver(std::move(response));
+  };
+  auto found = experiments_.find(known);
+  if (found == experiments_.end()) {
+    forget();
+    return promise;
+  }
+  pb::ControlRequest stop;
+  stop.mutable_command()->set_experiment_id(known);
+  stop.mutable_command()->set_verb("stop-now");
+  compat::request(self_, found->second, request_timeout, std::move(stop))
+      .then([forget](const pb::ControlResponse&) mutable { forget(); },
+            [promise](const caf::error& e) mutable {
+              promise.deliver(error_response({ErrorCode::unavailable, caf::to_string(e)}));
+            });
+  return promise;
+}
+
+/// Restart is replay: an experiment that died goes on from what is durable.
+void ControlState::on_down(const caf::actor_addr& who) {
+  for (auto& [id, experiment] : experiments_) {
+    if (experiment.address() != who || shutting_down_)
+      continue;
+    auto name = id;
+    experiments_.erase(name);
+    log::error("experiment-died", "id={} times={}", name, deaths_[name] + 1);
+    if (++deaths_[name] > deaths_max)
+      return;
+    if (auto again = find(name)) {
+      pb::ControlRequest go_on;
+      go_on.mutable_ping();
+      compat::request(self_, *again, request_timeout, std::move(go_on))
+          .then([](const pb::ControlResponse&) {},
+                [name](const caf::error& e) {
+                  log::error("experiment-not-revived", "id={} error={}", name, caf::to_string(e));
+                });
+    }
+    return;
+  }
+}
+
+}  // namespace autotune

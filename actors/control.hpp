@@ -1,0 +1,58 @@
+// The control actor: the endpoint to which experiments are submitted and commands are given.
+#pragma once
+
+#include <random>
+#include <unordered_map>
+
+#include "actors/experiment.hpp"
+#include "actors/interfaces.hpp"
+
+namespace autotune {
+
+/// Opens a reader of the home's database; called by control when it has to replay.
+using OpenReader = std::function<Result<std::unique_ptr<StoreReader>>()>;
+/// Checks a spec that comes from outside before anything is stored; an error says all that is wrong.
+using Admit = std::function<Result<void>(const pb::ExperimentSpec&)>;
+
+struct ControlContext {
+  ExperimentContext experiment;
+  OpenReader open_reader;
+  Admit admit;
+  /// Parameters given by a user: legal in that space?
+  std::function<Result<void>(const pb::ExperimentSpec&, const std::string& parameters_json)> check_parameters;
+  std::function<Result<void>(const std::string& experiment_id)> remove_folders;
+  std::uint64_t id_seed = 0;  ///< of experiment IDs
+};
+
+/// State of the CONTROL actor. It supervises the experiments: one that dies is replayed and goes on.
+class ControlState {
+ public:
+  ControlState(ControlActor::pointer self, ControlContext context);
+
+  ControlActor::behavior_type make_behavior();
+  static inline const char* name = "control";
+
+ private:
+  using Response = caf::typed_response_promise<pb::ControlResponse>;
+
+  caf::result<pb::ControlResponse> handle(pb::ControlRequest& request);
+  caf::result<pb::ControlResponse> submit(pb::ControlRequest& request);
+  caf::result<pb::ControlResponse> remove(const std::string& id);
+  /// The running experiment, or one replayed from the store.
+  Result<ExperimentActor> find(const std::string& id);
+  ExperimentActor spawn_experiment(const std::string& id, Replayed replayed);
+  void on_down(const caf::actor_addr& who);
+
+  ControlActor::pointer self_;
+  ControlContext context_;
+  std::mt19937_64 random_;
+  std::unordered_map<std::string, ExperimentActor> experiments_;
+  std::unordered_map<std::string, int> deaths_;
+  bool shutting_down_ = false;
+};
+
+/// Reads an experiment back: a fold over its events.
+Result<Replayed> replay(StoreReader& reader, const std::string& experiment_id,
+                        ExperimentLimits limits);
+
+}  // namespace autotune

@@ -1,0 +1,77 @@
+// The experiment actor: a mailbox around ExperimentCore that performs its effects in order.
+#pragma once
+
+#include <deque>
+#include <functional>
+#include <map>
+#include <unordered_map>
+
+#include "actors/interfaces.hpp"
+#include "actors/placement_core.hpp"
+#include "actors/tuner.hpp"
+
+namespace autotune {
+
+/// What an experiment works with; the same for all experiments of a head.
+struct ExperimentContext {
+  StoreActor store;
+  MetricsSinkActor sink;
+  PlacementActor placement;
+  std::map<std::string, NodeAgentActor> agents;  ///< by node name
+  std::function<std::int64_t()> wall_ms;         ///< for people
+  std::function<Result<Algorithms>(const pb::ExperimentSpec&, std::int64_t seed)> make_algorithms;
+  Watcher watcher;  ///< may be empty
+  bool strict_resources = false;
+  ExperimentLimits limits;
+};
+
+/// An experiment as it was read back from the store.
+struct Replayed {
+  std::shared_ptr<ExperimentCore> core;
+  ExperimentEffects history;  ///< what the tuner must be told
+  std::vector<pb::SecretDocument> secrets;
+};
+
+/// State of the EXPERIMENT actor.
+class ExperimentState {
+ public:
+  ExperimentState(ExperimentActor::pointer self, ExperimentContext context, Replayed replayed);
+
+  ExperimentActor::behavior_type make_behavior();
+  static inline const char* name = "experiment";
+
+ private:
+  using Response = caf::typed_response_promise<pb::ControlResponse>;
+
+  Moment moment() const { return {self_->clock().now(), context_.wall_ms()}; }
+  caf::result<pb::ControlResponse> command(pb::ControlRequest& request);
+  Result<ExperimentEffects> carry_out(std::uint64_t number, const pb::ControlRequest& request);
+  Result<void> begin();
+  void perform(ExperimentEffects effects, std::size_t from = 0);
+  void append(Append effect, ExperimentEffects rest);
+  void on_stored(const Stored& stored);
+  void schedule_tick();
+  void place(Sequence sequence);
+
+  ExperimentActor::pointer self_;
+  ExperimentContext context_;
+  std::shared_ptr<ExperimentCore> core_;
+  ExperimentEffects history_;
+  std::vector<pb::SecretDocument> secrets_;
+  TunerActor tuner_;
+  std::uint64_t next_token_ = 1;
+  struct WaitingForStore {
+    std::uint64_t token = 0;
+    std::vector<pb::Event> events;  // for the watcher
+    ExperimentEffects rest;
+  };
+  std::deque<WaitingForStore> waiting_;
+  std::uint64_t next_request_ = 1;
+  std::unordered_map<std::uint64_t, Response> requests_;
+  std::optional<Time> tick_at_;
+};
+
+/// What a trial of this spec needs on one node; without `strict`, requests of cpu and memory hold nothing back.
+PlacementNeeds needs_of(const pb::ExperimentSpec& spec, bool strict);
+
+}  // namespace autotune

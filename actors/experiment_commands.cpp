@@ -1,0 +1,442 @@
+// Phases, commands, time limits, replay and invariants of an experiment. The life of trials: experiment_core.cpp.
+#include <algorithm>
+#include <cmath>
+
+#include "actors/experiment_core.hpp"
+
+namespace autotune {
+
+using std::chrono::milliseconds;
+
+namespace {
+
+std::string_view word_of(pb::Phase phase) {
+  std::string_view name = pb::Phase_Name(phase);
+  return name.substr(name.find('_') + 1);
+}
+
+bool has_ended(pb::Phase phase) {
+  return phase == pb::PHASE_DONE || phase == pb::PHASE_TIMEOUT || phase == pb::PHASE_ERROR;
+}
+
+constexpr auto disk_full_reason = "no space left on the disk that holds the home folder";
+
+}  // namespace
+
+// --- the fold -----------------------------------------------------------------------------------------------------
+
+void ExperimentCore::apply(const pb::Event& event) {
+  auto recount = [this] {
+    std::int64_t running = 0;
+    for (const auto& [sequence, live] : live_)
+      running += live.state == pb::TRIAL_STATE_RUNNING ? 1 : 0;
+    counts_.set_running(running);
+    counts_.set_pending(static_cast<std::int64_t>(live_.size()) - running);
+  };
+  switch (event.what_case()) {
+    case pb::Event::kExperimentSubmitted:
+      spec_ = event.experiment_submitted().spec();
+      options_ = event.experiment_submitted().options();
+      seed_ = event.experiment_submitted().seed();
+      phase_ = pb::PHASE_PENDING;
+      break;
+    case pb::Event::kPhaseChanged:
+      phase_ = event.phase_changed().phase();
+      reason_ = event.phase_changed().reason();
+      break;
+    case pb::Event::kTrialCreated: {
+      const auto& created = event.trial_created();
+      auto& live = live_[created.sequence()];
+      live.trial.sequence = created.sequence();
+      live.trial.parameters = parse_json(created.parameters_json()).value_or(Value(Object{}));
+      live.trial.lineage = created.lineage();
+      live.trial.own = created.origin() == "tuner";
+      live.id = created.id();
+      live.parameters_json = created.parameters_json();
+      live.origin = created.origin();
+      next_sequence_ = std::max(next_sequence_, created.sequence() + 1);
+      if (created.origin() == "initial")
+        ++initial_used_;
+      else if (created.origin() == "user" && !enqueued_.empty())
+        enqueued_.pop_front();
+      recount();
+      break;
+    }
+    case pb::Event::kAttemptLaunched: {
+      auto& live = live_.at(event.attempt_launched().sequence());
+      live.attempt = event.attempt_launched().attempt();
+      live.node = event.attempt_launched().node();
+      live.launched = true;
+      live.last_lines.clear();
+      break;
+    }
+    case pb::Event::kAttemptStarted:
+      live_.at(event.attempt_started().sequence()).state = pb::TRIAL_STATE_RUNNING;
+      recount();
+      break;
+    case pb::Event::kAttemptEnded:
+      live_.at(event.attempt_ended().sequence()).launched = false;
+      break;
+    case pb::Event::kTrialRequeued: {
+      auto& live = live_.at(event.trial_requeued().sequence());
+      live.state = pb::TRIAL_STATE_PENDING;
+      if (event.trial_requeued().costs_retry())
+        ++live.retries;
+      else if (event.trial_requeued().lost())
+        ++live.lost;
+      recount();
+      break;
+    }
+    case pb::Event::kTrialStopRequested: {
+      auto& live = live_.at(event.trial_stop_requested().sequence());
+      live.stop = event.trial_stop_requested().by() == "user" ? Stop::user : Stop::assessor;
+      live.stop_reason = event.trial_stop_requested().reason();
+      break;
+    }
+    case pb::Event::kTrialEnded: {
+      const auto& ended = event.trial_ended();
+      live_.erase(ended.sequence());
+      switch (ended.state()) {
+        case pb::TRIAL_STATE_SUCCEEDED: counts_.set_succeeded(counts_.succeeded() + 1); break;
+        case pb::TRIAL_STATE_EARLY_STOPPED:
+          counts_.set_early_stopped(counts_.early_stopped() + 1);
+          break;
+        case pb::TRIAL_STATE_KILLED: counts_.set_killed(counts_.killed() + 1); break;
+        default: counts_.set_failed(counts_.failed() + 1); break;
+      }
+      recount();
+      break;
+    }
+    case pb::Event::kTrialEnqueued:
+      enqueued_.push_back(event.trial_enqueued().parameters_json());
+      break;
+    case pb::Event::kSpecEdited: {
+      const auto& path = event.spec_edited().path();
+      auto value = std::strtod(event.spec_edited().value().c_str(), nullptr);
+      if (path == "spec.trialConcurrency")
+        spec_.set_trial_concurrency(static_cast<std::int32_t>(value));
+      else if (path == "spec.maxTrialNum")
+        spec_.set_max_trial_num(static_cast<std::int64_t>(value));
+      else if (path == "spec.maxExecSeconds")
+        spec_.set_max_exec_seconds(value);
+      break;
+    }
+    default: break;
+  }
+}
+
+void ExperimentCore::replay(const pb::Event& event, ExperimentEffects* history) {
+  std::optional<Trial> ended;
+  if (event.has_trial_ended() && history != nullptr) {
+    const auto& end = event.trial_ended();
+    auto found = live_.find(end.sequence());
+    if (found != live_.end()) {
+      ended = std::move(found->second.trial);
+      ended->final_value = objective_of(end.final_metrics());
+      ended->outcome = end.state() == pb::TRIAL_STATE_SUCCEEDED       ? TrialOutcome::succeeded
+                       : end.state() == pb::TRIAL_STATE_EARLY_STOPPED ? TrialOutcome::early_stopped
+                       : end.state() == pb::TRIAL_STATE_KILLED        ? TrialOutcome::killed
+                                                                      : TrialOutcome::failed;
+    }
+  }
+  apply(event);
+  running_ms_ = std::max(running_ms_, event.running_ms());
+  if (ended)
+    history->push_back(TellEnded{std::move(*ended)});
+}
+
+void ExperimentCore::restore_running_ms(std::int64_t running_ms) {
+  running_ms_ = std::max(running_ms_, running_ms);
+}
+
+// --- phases -------------------------------------------------------------------------------------------------------
+
+std::int64_t ExperimentCore::running_ms(Time now) const {
+  if (!running_since_)
+    return running_ms_;
+  return running_ms_ + std::chrono::duration_cast<milliseconds>(now - *running_since_).count();
+}
+
+bool ExperimentCore::at_rest() const {
+  return phase_ == pb::PHASE_STOPPED || has_ended(phase_);
+}
+
+void ExperimentCore::change_phase(Moment moment, pb::Phase phase, const std::string& reason) {
+  pb::Event event;
+  event.mutable_phase_changed()->set_phase(phase);
+  event.mutable_phase_changed()->set_reason(reason);
+  bool runs = phase == pb::PHASE_RUNNING;
+  if (!runs && running_since_) {
+    running_ms_ = running_ms(moment.now);
+    running_since_.reset();
+  }
+  record(moment, std::move(event));
+  if (runs && !running_since_) {
+    running_since_ = moment.now;
+    next_touch_ = moment.now + limits_.touch_interval;
+  }
+}
+
+ExperimentEffects ExperimentCore::on_submitted(Moment moment, pb::ExperimentSpec spec,
+                                               pb::RunOptions options, std::int64_t seed) {
+  pb::Event event;
+  auto* submitted = event.mutable_experiment_submitted();
+  *submitted->mutable_spec() = std::move(spec);
+  *submitted->mutable_options() = std::move(options);
+  submitted->set_seed(seed);
+  record(moment, std::move(event));
+  ExperimentEffects effects;
+  flush(effects);
+  return effects;
+}
+
+Result<ExperimentEffects> ExperimentCore::on_started(Moment moment, bool resume) {
+  ExperimentEffects effects;
+  if (has_ended(phase_)) {
+    bool more_trials = spec_.max_trial_num() == 0 || ended() < spec_.max_trial_num();
+    bool more_time =
+        spec_.max_exec_seconds() == 0 || running_ms_ < spec_.max_exec_seconds() * 1000;
+    bool can_go_on = more_trials && more_time && reason_ != "search space exhausted";
+    if (!resume)
+      return effects;
+    if (!can_go_on)
+      return fail(ErrorCode::failed_precondition,
+                  "experiment " + id_ + " has ended (" + std::string(word_of(phase_)) +
+                      (reason_.empty() ? "" : ": " + reason_) +
+                      "); raise spec.maxTrialNum or spec.maxExecSeconds with `autotune edit`, "
+                      "then resume it");
+  }
+  if (phase_ != pb::PHASE_RUNNING && (resume || phase_ == pb::PHASE_PENDING))
+    change_phase(moment, pb::PHASE_RUNNING, "");
+  else if (phase_ == pb::PHASE_RUNNING && !running_since_) {
+    running_since_ = moment.now;
+    next_touch_ = moment.now + limits_.touch_interval;
+  }
+  for (auto& [sequence, live] : live_) {
+    effects.push_back(TellBegan{live.trial});
+    if (live.launched)
+      after_flush_.push_back(Launch{make_plan(live), live.node, true});
+    if (live.launched && live.stop != Stop::none)
+      after_flush_.push_back(StopAttempt{{id_, sequence, live.attempt}, live.stop_reason, false});
+  }
+  return conclude(moment, std::move(effects));
+}
+
+void ExperimentCore::wind_up(Moment moment, Winding winding, const std::string& reason, bool hurry,
+                             ExperimentEffects& effects) {
+  (void)moment;
+  winding_ = winding;
+  winding_reason_ = reason;
+  hurry_ = hurry_ || hurry;
+  flush(effects);
+  const char* why = winding == Winding::stopped   ? "stopped with its experiment"
+                    : winding == Winding::timeout ? "its experiment ran out of time"
+                                                  : "its experiment ended";
+  for (auto& [sequence, live] : live_) {
+    if (live.placing)
+      effects.push_back(Unplace{sequence});
+    live.placing = false;
+    if (live.launched)
+      effects.push_back(StopAttempt{{id_, sequence, live.attempt}, why, hurry_});
+  }
+}
+
+void ExperimentCore::finish_winding(Moment moment, ExperimentEffects& effects) {
+  for (const auto& [sequence, live] : live_)
+    if (live.launched)
+      return;
+  auto winding = winding_;
+  if (winding == Winding::timeout || winding == Winding::error) {
+    while (!live_.empty())
+      end_trial(moment, live_.begin()->second, pb::TRIAL_STATE_KILLED,
+                winding == Winding::timeout ? "its experiment ran out of time"
+                                            : "its experiment ended",
+                {}, effects);
+  }
+  auto phase = winding == Winding::stopped   ? pb::PHASE_STOPPED
+               : winding == Winding::timeout ? pb::PHASE_TIMEOUT
+               : winding == Winding::error   ? pb::PHASE_ERROR
+                                             : pb::PHASE_DONE;
+  winding_ = Winding::none;
+  hurry_ = false;
+  asking_ = false;
+  change_phase(moment, phase, winding_reason_);
+  flush(effects);
+  for (auto request : stop_requests_)
+    effects.push_back(Answer{request});
+  stop_requests_.clear();
+}
+
+ExperimentEffects ExperimentCore::on_tick(Moment moment) {
+  ExperimentEffects effects;
+  if (next_touch_ && *next_touch_ <= moment.now && running_since_) {
+    next_touch_ = moment.now + limits_.touch_interval;
+    effects.push_back(Touch{running_ms(moment.now)});
+  }
+  auto limit_ms = spec_.max_exec_seconds() * 1000;
+  if (phase_ == pb::PHASE_RUNNING && winding_ == Winding::none && limit_ms > 0 &&
+      static_cast<double>(running_ms(moment.now)) >= limit_ms)
+    wind_up(moment, Winding::timeout, "maxExecSeconds passed", false, effects);
+  return conclude(moment, std::move(effects));
+}
+
+std::optional<Time> ExperimentCore::next_tick(Time now) const {
+  std::optional<Time> next;
+  auto earlier = [&](Time time) { next = next ? std::min(*next, time) : time; };
+  if (held_since_)
+    earlier(*held_since_ + limits_.hold);
+  if (phase_ != pb::PHASE_RUNNING)
+    return next;
+  if (next_touch_)
+    earlier(*next_touch_);
+  if (spec_.max_exec_seconds() > 0 && winding_ == Winding::none) {
+    auto left = spec_.max_exec_seconds() * 1000 - static_cast<double>(running_ms(now));
+    earlier(now + milliseconds(std::max<std::int64_t>(0, static_cast<std::int64_t>(std::ceil(left)))));
+  }
+  for (const auto& [sequence, live] : live_)
+    if (live.not_before && !live.launched && *live.not_before > now)
+      earlier(*live.not_before);
+  return next;
+}
+
+ExperimentEffects ExperimentCore::on_disk(Moment moment, bool full) {
+  disk_full_ = full;
+  if (full && phase_ == pb::PHASE_RUNNING)
+    change_phase(moment, pb::PHASE_PAUSED, disk_full_reason);
+  else if (!full && phase_ == pb::PHASE_PAUSED && reason_ == disk_full_reason)
+    change_phase(moment, pb::PHASE_RUNNING, "");
+  return conclude(moment, {});
+}
+
+// --- commands -----------------------------------------------------------------------------------------------------
+
+Result<ExperimentEffects> ExperimentCore::on_stop(Moment moment, std::uint64_t request, bool hurry) {
+  ExperimentEffects effects;
+  if (at_rest()) {
+    effects.push_back(Answer{request});
+    return effects;
+  }
+  stop_requests_.push_back(request);
+  if (winding_ == Winding::none || hurry)
+    wind_up(moment, winding_ == Winding::none ? Winding::stopped : winding_,
+            winding_ == Winding::none ? "stopped by the user" : winding_reason_, hurry, effects);
+  return conclude(moment, std::move(effects));
+}
+
+Result<ExperimentEffects> ExperimentCore::on_pause(Moment moment, std::uint64_t request) {
+  if (at_rest())
+    return fail(ErrorCode::failed_precondition,
+                "experiment " + id_ + " does not run (" + std::string(word_of(phase_)) + ")");
+  if (phase_ != pb::PHASE_PAUSED)
+    change_phase(moment, pb::PHASE_PAUSED, "paused by the user");
+  after_flush_.push_back(Answer{request});
+  return conclude(moment, {});
+}
+
+Result<ExperimentEffects> ExperimentCore::on_resume(Moment moment, std::uint64_t request) {
+  if (winding_ != Winding::none)
+    return fail(ErrorCode::failed_precondition,
+                "experiment " + id_ + " is being stopped; resume it when that is over");
+  if (phase_ == pb::PHASE_RUNNING) {
+    after_flush_.push_back(Answer{request});
+    return conclude(moment, {});
+  }
+  if (phase_ == pb::PHASE_PAUSED) {
+    if (disk_full_)
+      return fail(ErrorCode::resource_exhausted,
+                  "experiment " + id_ + " waits for disk space and goes on by itself when there is some");
+    change_phase(moment, pb::PHASE_RUNNING, "");
+    after_flush_.push_back(Answer{request});
+    return conclude(moment, {});
+  }
+  after_flush_.push_back(Answer{request});
+  auto effects = on_started(moment, true);
+  if (!effects)
+    after_flush_.clear();
+  return effects;
+}
+
+Result<ExperimentEffects> ExperimentCore::on_stop_trial(Moment moment, std::uint64_t request,
+                                                        Sequence sequence) {
+  auto found = live_.find(sequence);
+  if (found == live_.end()) {
+    if (sequence < 0 || sequence >= next_sequence_)
+      return fail(ErrorCode::not_found,
+                  "experiment " + id_ + " has no trial " + std::to_string(sequence));
+    return fail(ErrorCode::failed_precondition,
+                "trial " + id_ + "/" + std::to_string(sequence) + " has ended");
+  }
+  auto& live = found->second;
+  ExperimentEffects effects;
+  after_flush_.push_back(Answer{request});
+  if (live.launched) {
+    pb::Event event;
+    auto* stop = event.mutable_trial_stop_requested();
+    stop->set_sequence(sequence);
+    stop->set_by("user");
+    stop->set_reason("stopped by the user");
+    record(moment, std::move(event));
+    after_flush_.push_back(StopAttempt{{id_, sequence, live.attempt}, "stopped by the user", false});
+  } else {
+    if (live.placing)
+      effects.push_back(Unplace{sequence});
+    end_trial(moment, live, pb::TRIAL_STATE_KILLED, "stopped by the user", {}, effects);
+  }
+  return conclude(moment, std::move(effects));
+}
+
+Result<ExperimentEffects> ExperimentCore::on_enqueue(Moment moment, std::uint64_t request,
+                                                     const std::string& parameters_json) {
+  if (has_ended(phase_))
+    return fail(ErrorCode::failed_precondition,
+                "experiment " + id_ + " has ended (" + std::string(word_of(phase_)) + ")");
+  pb::Event event;
+  event.mutable_trial_enqueued()->set_parameters_json(parameters_json);
+  record(moment, std::move(event));
+  after_flush_.push_back(Answer{request});
+  return conclude(moment, {});
+}
+
+Result<ExperimentEffects> ExperimentCore::on_edit(Moment moment, std::uint64_t request,
+                                                  const std::string& path, const std::string& value) {
+  static constexpr const char* known[] = {"spec.trialConcurrency", "spec.maxTrialNum",
+                                          "spec.maxExecSeconds"};
+  if (std::find(std::begin(known), std::end(known), path) == std::end(known))
+    return fail(ErrorCode::invalid_argument,
+                "'" + path + "' cannot be changed while an experiment exists; what can: "
+                "spec.trialConcurrency, spec.maxTrialNum, spec.maxExecSeconds");
+  auto number = Value(Number{value}).to_integer();
+  constexpr std::int64_t trial_concurrency_max = 100000;
+  if (!number || *number <= 0 || (path == known[0] && *number > trial_concurrency_max))
+    return fail(ErrorCode::invalid_argument,
+                path + " wants a whole number greater than 0, not '" + value + "'");
+  pb::Event event;
+  event.mutable_spec_edited()->set_path(path);
+  event.mutable_spec_edited()->set_value(value);
+  record(moment, std::move(event));
+  after_flush_.push_back(Answer{request});
+  return conclude(moment, {});
+}
+
+// --- invariants ---------------------------------------------------------------------------------------------------
+
+std::vector<std::string> ExperimentCore::check_invariants() const {
+  std::vector<std::string> broken;
+  auto must = [&](bool holds, const char* what) {
+    if (!holds)
+      broken.emplace_back(what);
+  };
+  must(ended() + static_cast<std::int64_t>(live_.size()) == next_sequence_,
+       "every sequence number is a live or an ended trial");
+  must(counts_.pending() + counts_.running() == static_cast<std::int64_t>(live_.size()),
+       "pending and running add up to the live trials");
+  must(!has_ended(phase_) || occupied() == 0, "nothing runs in an experiment that has ended");
+  must(phase_ != pb::PHASE_DONE || live_.empty(), "a DONE experiment has no live trial");
+  must(phase_ != pb::PHASE_STOPPED || occupied() == 0, "nothing runs in a STOPPED experiment");
+  must(counts_.running() <= occupied(), "a running trial has an attempt");
+  must((phase_ == pb::PHASE_RUNNING) == running_since_.has_value() || phase_ == pb::PHASE_UNSPECIFIED,
+       "the clock of maxExecSeconds runs while RUNNING and only then");
+  return broken;
+}
+
+}  // namespace autotune

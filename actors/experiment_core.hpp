@@ -1,0 +1,239 @@
+// What an experiment decides: which trials are made, started, stopped and retried, and when it has ended.
+#pragma once
+
+#include <chrono>
+#include <deque>
+#include <map>
+#include <optional>
+#include <set>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "launchers/launcher.hpp"
+#include "messages/event.pb.h"
+#include "messages/experiment.pb.h"
+#include "messages/node.pb.h"
+#include "messages/result.hpp"
+#include "messages/trial.hpp"
+#include "tuner/tuner.hpp"
+
+namespace autotune {
+
+/// A moment on both clocks: decisions use `now`, events carry `wall_ms` for people.
+struct Moment {
+  Time now;
+  std::int64_t wall_ms = 0;
+};
+
+// --- effects: performed in order; what follows an Append waits until it is durable --------------------------------
+
+struct Append {
+  std::vector<pb::Report> reports;
+  std::vector<pb::Event> events;
+};
+/// Ask the tuner for the trial numbered so; with `partial`, fill in what it leaves out.
+struct Suggest {
+  Sequence sequence = 0;
+  std::optional<Value> partial;
+};
+struct TellBegan {
+  Trial trial;
+};
+struct TellEnded {
+  Trial trial;
+};
+/// A new intermediate result of a running trial; `assess`: the assessor may answer with a stop.
+struct Measure {
+  Sequence sequence = 0;
+  std::int32_t attempt = 0;
+  Measurement measurement;
+  bool assess = true;
+};
+struct Place {
+  Sequence sequence = 0;
+};
+struct Unplace {
+  Sequence sequence = 0;
+};
+struct Launch {
+  pb::AttemptPlan plan;
+  std::string node;
+  bool adopt = false;  ///< it may run already: look before starting
+};
+struct StopAttempt {
+  AttemptKey key;
+  std::string reason;
+  bool hurry = false;
+};
+/// The attempt's result is durable: its supervisor may give back what it holds.
+struct Release {
+  AttemptKey key;
+};
+struct Touch {
+  std::int64_t running_ms = 0;
+};
+struct Answer {
+  std::uint64_t request = 0;
+};
+
+using ExperimentEffect = std::variant<Append, Suggest, TellBegan, TellEnded, Measure, Place, Unplace,
+                                      Launch, StopAttempt, Release, Touch, Answer>;
+using ExperimentEffects = std::vector<ExperimentEffect>;
+
+/// Bounds of one experiment's bookkeeping.
+struct ExperimentLimits {
+  /// A lost node leads to a new attempt, but a trial that takes its nodes down must end some time.
+  int lost_attempts_max = 5;
+  /// The end of one trial waits this long for its successor's suggestion, so that one commit covers both.
+  std::chrono::milliseconds hold{5};
+  /// How often the time spent in RUNNING is written down: what a crash may forget.
+  std::chrono::milliseconds touch_interval{1000};
+  std::chrono::milliseconds backoff_max{60000};
+};
+
+/// One experiment. Its durable state is a fold over its events (`apply`); the rest is rebuilt by asking again.
+class ExperimentCore {
+ public:
+  explicit ExperimentCore(std::string experiment_id, ExperimentLimits limits = {});
+
+  /// Takes in a stored event; afterwards `on_started` goes on from there. `history` gets what the tuner must be told.
+  void replay(const pb::Event& event, ExperimentEffects* history);
+  /// Time spent in RUNNING as it was last written down.
+  void restore_running_ms(std::int64_t running_ms);
+
+  ExperimentEffects on_submitted(Moment moment, pb::ExperimentSpec spec, pb::RunOptions options,
+                                 std::int64_t seed);
+  /// After submission or replay: (re)start, adopt what may still run. `resume`: leave STOPPED, PAUSED and the like.
+  Result<ExperimentEffects> on_started(Moment moment, bool resume);
+  ExperimentEffects on_suggested(Moment moment, Sequence sequence, const Ask& ask);
+  ExperimentEffects on_tuner_failed(Moment moment, const std::string& reason);
+  ExperimentEffects on_placed(Moment moment, Sequence sequence, const std::string& node,
+                              const std::vector<std::string>& gpus);
+  ExperimentEffects on_waiting(Moment moment, Sequence sequence, const std::string& why);
+  ExperimentEffects on_news(Moment moment, const pb::AttemptNews& news);
+  ExperimentEffects on_reports(Moment moment, const pb::ReportsMessage& stored);
+  ExperimentEffects on_advice(Moment moment, Sequence sequence, std::int32_t attempt,
+                              const std::string& reason);
+  ExperimentEffects on_result(Moment moment, const pb::AttemptResult& result);
+  ExperimentEffects on_tick(Moment moment);
+  /// Room on the disk went (`full`) or came back.
+  ExperimentEffects on_disk(Moment moment, bool full);
+
+  // Commands of a user; the answer follows what they caused.
+  Result<ExperimentEffects> on_stop(Moment moment, std::uint64_t request, bool hurry);
+  Result<ExperimentEffects> on_pause(Moment moment, std::uint64_t request);
+  Result<ExperimentEffects> on_resume(Moment moment, std::uint64_t request);
+  Result<ExperimentEffects> on_stop_trial(Moment moment, std::uint64_t request, Sequence sequence);
+  Result<ExperimentEffects> on_enqueue(Moment moment, std::uint64_t request,
+                                       const std::string& parameters_json);
+  Result<ExperimentEffects> on_edit(Moment moment, std::uint64_t request, const std::string& path,
+                                    const std::string& value);
+
+  /// When on_tick is wanted.
+  std::optional<Time> next_tick(Time now) const;
+
+  const std::string& id() const { return id_; }
+  const pb::ExperimentSpec& spec() const { return spec_; }
+  const pb::RunOptions& options() const { return options_; }
+  std::int64_t seed() const { return seed_; }
+  pb::Phase phase() const { return phase_; }
+  const std::string& reason() const { return reason_; }
+  const pb::Counts& counts() const { return counts_; }
+  std::int64_t running_ms(Time now) const;
+  /// True when nothing of it runs or will run without a command.
+  bool at_rest() const;
+  bool has_assessor() const { return !spec_.assessor().name().empty(); }
+
+  /// What must always hold; a sentence for what does not. For tests, after every step.
+  std::vector<std::string> check_invariants() const;
+
+ private:
+  enum class Winding { none, stopped, timeout, done, error };
+  enum class Stop { none, user, assessor };
+  enum class Requeue { retry, lost, stopped };
+
+  struct Live {
+    Trial trial;
+    std::string id;
+    std::string parameters_json;
+    std::string origin;
+    pb::TrialState state = pb::TRIAL_STATE_PENDING;
+    std::int32_t attempt = 0;
+    bool launched = false;  // an attempt is under way (from AttemptLaunched to AttemptEnded)
+    std::string node;
+    int retries = 0;
+    int lost = 0;
+    Stop stop = Stop::none;
+    std::string stop_reason;
+    // Not durable:
+    std::optional<Time> not_before;
+    bool placing = false;
+    std::vector<std::string> gpus;
+    std::string waiting_for;
+    std::map<std::string, std::int64_t> last_lines;
+  };
+
+  void apply(const pb::Event& event);
+  void record(Moment moment, pb::Event event);
+  void flush(ExperimentEffects& effects);
+  void pump(Moment moment, ExperimentEffects& effects);
+  bool wants_new_trial(Time now) const;
+  void create(Moment moment, Sequence sequence, const Suggestion& suggestion,
+              ExperimentEffects& effects);
+  void end_trial(Moment moment, Live& live, pb::TrialState state, const std::string& reason,
+                 const std::vector<pb::Metric>& final_metrics, ExperimentEffects& effects);
+  void requeue(Moment moment, Live& live, const std::string& reason, Requeue why,
+               std::chrono::milliseconds wait);
+  void settle(Moment moment, Live& live, const pb::AttemptResult& result, ExperimentEffects& effects);
+  bool retry(Moment moment, Live& live, const std::string& kind, const std::string& reason);
+  void wind_up(Moment moment, Winding winding, const std::string& reason, bool hurry,
+               ExperimentEffects& effects);
+  void finish_winding(Moment moment, ExperimentEffects& effects);
+  void change_phase(Moment moment, pb::Phase phase, const std::string& reason);
+  pb::AttemptPlan make_plan(const Live& live) const;
+  Live* find(Sequence sequence, std::int32_t attempt);
+  std::int64_t ended() const;
+  std::int64_t occupied() const;
+  std::optional<double> objective_of(const google::protobuf::RepeatedPtrField<pb::Metric>& metrics) const;
+  /// The end of every handler: makes new trials, ends the experiment, writes what is pending.
+  ExperimentEffects conclude(Moment moment, ExperimentEffects effects);
+
+  std::string id_;
+  ExperimentLimits limits_;
+
+  // Durable: a fold over the events.
+  pb::ExperimentSpec spec_;
+  pb::RunOptions options_;
+  std::int64_t seed_ = 0;
+  pb::Phase phase_ = pb::PHASE_UNSPECIFIED;
+  std::string reason_;
+  pb::Counts counts_;
+  std::map<Sequence, Live> live_;
+  Sequence next_sequence_ = 0;
+  int initial_used_ = 0;
+  std::deque<std::string> enqueued_;
+  std::int64_t running_ms_ = 0;
+
+  // Not durable.
+  std::optional<Time> running_since_;
+  std::optional<Time> next_touch_;
+  bool asking_ = false;
+  std::string asked_for_;  // origin of the trial that is being asked for
+  bool not_yet_ = false;   // the tuner wants to be told more first
+  bool exhausted_ = false;
+  Winding winding_ = Winding::none;
+  std::string winding_reason_;
+  bool hurry_ = false;
+  bool disk_full_ = false;
+  std::vector<std::uint64_t> stop_requests_;  // answered when the experiment is at rest
+  std::vector<pb::Event> pending_events_;
+  std::vector<pb::Report> pending_reports_;
+  ExperimentEffects after_flush_;
+  std::optional<Time> held_since_;
+};
+
+/// "p4iyq" of a trial: a function of the experiment's ID and the sequence number, so that it needs no state.
+std::string trial_id(const std::string& experiment_id, Sequence sequence);
+
+}  // namespace autotune

@@ -1,0 +1,118 @@
+#include "actors/head.hpp"
+
+#include <chrono>
+
+#include "actors/metrics_sink.hpp"
+#include "actors/placement.hpp"
+#include "config/search_space_reader.hpp"
+#include "tuner/factory.hpp"
+#include "tuner/rng.hpp"
+#include "tuner/space.hpp"
+
+namespace autotune {
+
+namespace {
+
+std::int64_t system_wall_ms() {
+  using namespace std::chrono;
+  return duration_cast<milliseconds>(system_clock::now().time_since_epoch()).count();
+}
+
+}  // namespace
+
+void configure(caf::actor_system_config&) { caf::init_global_meta_objects<caf::id_block::autotune>(); }
+
+Result<Algorithms> make_algorithms(const pb::ExperimentSpec& spec, std::int64_t seed) {
+  auto space = read_search_space(spec.search_space_json());
+  if (!space)
+    return tl::unexpected(space.error());
+  auto tuner = make_tuner(spec, *space, seed);
+  if (!tuner)
+    return tl::unexpected(tuner.error());
+  auto assessor = make_assessor(spec);
+  if (!assessor)
+    return tl::unexpected(assessor.error());
+  Algorithms algorithms;
+  algorithms.tuner = std::move(*tuner);
+  algorithms.assessor = std::move(*assessor);
+  algorithms.complete = [points = Space(*space), seed](const Value& partial, Sequence sequence) {
+    auto rng = rng_for(seed, sequence);
+    return points.complete(partial, rng);
+  };
+  return algorithms;
+}
+
+Result<void> admit(const pb::ExperimentSpec& spec) {
+  auto space = read_search_space(spec.search_space_json());
+  if (!space)
+    return tl::unexpected(space.error());
+  std::string all;
+  for (const auto& error : check_algorithms(spec, *space))
+    all += (all.empty() ? "" : "\n") + ("spec." + error.path + ": " + error.message);
+  if (!all.empty())
+    return fail(ErrorCode::invalid_argument, all);
+  return {};
+}
+
+Result<void> check_parameters(const pb::ExperimentSpec& spec, const std::string& parameters_json) {
+  auto parameters = parse_json(parameters_json);
+  if (!parameters)
+    return fail(ErrorCode::invalid_argument, "parameters: " + parameters.error().message);
+  auto space = read_search_space(spec.search_space_json());
+  if (!space)
+    return tl::unexpected(space.error());
+  auto rng = rng_for(0, 0);
+  if (auto whole = Space(*space).complete(*parameters, rng); !whole)
+    return tl::unexpected(whole.error());
+  return {};
+}
+
+Head spawn_head(caf::actor_system& system, HeadOptions options) {
+  Head head;
+  // The store is there before control is: it finds control through this.
+  auto control = std::make_shared<ControlActor>();
+  auto on_disk = [control](bool full) {
+    if (*control)
+      compat::anon_send(*control, DiskFull{full});
+  };
+  head.store = spawn_store(system, options.writer, on_disk, options.detached, options.store_limits);
+  head.sink = compat::spawn_state<MetricsSinkActor, MetricsSinkState>(system, false, head.store);
+  head.placement = compat::spawn_state<PlacementActor, PlacementState>(
+      system, false, std::vector<NodeCapacity>{options.node});
+  head.agent = compat::spawn_state<NodeAgentActor, NodeAgentState>(
+      system, options.detached, options.launcher, head.sink, options.agent_limits);
+  ControlContext context;
+  context.experiment.store = head.store;
+  context.experiment.sink = head.sink;
+  context.experiment.placement = head.placement;
+  context.experiment.agents.emplace(options.node.name, head.agent);
+  context.experiment.wall_ms = options.wall_ms ? options.wall_ms : system_wall_ms;
+  context.experiment.make_algorithms =
+      options.make_algorithms ? options.make_algorithms : autotune::make_algorithms;
+  context.experiment.watcher = options.watcher;
+  context.experiment.strict_resources = options.strict_resources;
+  context.experiment.limits = options.experiment_limits;
+  context.open_reader = options.open_reader;
+  context.admit = admit;
+  context.check_parameters = check_parameters;
+  context.remove_folders = options.remove_folders
+                               ? options.remove_folders
+                               : [](const std::string&) -> Result<void> { return {}; };
+  context.id_seed = options.id_seed != 0 ? options.id_seed : std::random_device{}();
+  *control = compat::spawn_state<ControlActor, ControlState>(system, false, std::move(context));
+  head.control = *control;
+  return head;
+}
+
+void Head::shut_down(caf::actor_system& system) {
+  caf::scoped_actor self{system};
+  compat::send(self.ptr(), control, atom::shut_down_v);
+  self->wait_for(control);
+  for (const auto& actor : {caf::actor_cast<caf::actor>(agent), caf::actor_cast<caf::actor>(placement),
+                            caf::actor_cast<caf::actor>(sink), caf::actor_cast<caf::actor>(store)}) {
+    self->send_exit(actor, caf::exit_reason::user_shutdown);
+    self->wait_for(actor);
+  }
+}
+
+}  // namespace autotune

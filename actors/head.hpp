@@ -1,0 +1,55 @@
+// All actors of a head with one node of its own: what `autotune run` starts, and what an embedder does.
+#pragma once
+
+#include <memory>
+
+#include "actors/control.hpp"
+#include "actors/node_agent.hpp"
+#include "actors/placement_core.hpp"
+#include "actors/store.hpp"
+
+namespace autotune {
+
+struct HeadOptions {
+  std::shared_ptr<StoreWriter> writer;
+  OpenReader open_reader;
+  std::shared_ptr<Launcher> launcher;
+  NodeCapacity node;  ///< this machine
+  Watcher watcher;    ///< may be empty
+  std::function<std::int64_t()> wall_ms;  ///< empty: the system's clock
+  std::function<Result<void>(const std::string& experiment_id)> remove_folders;  ///< may be empty
+  std::function<Result<Algorithms>(const pb::ExperimentSpec&, std::int64_t)> make_algorithms;  ///< empty: by name
+  std::uint64_t id_seed = 0;  ///< of experiment IDs; 0: from the system's entropy
+  bool strict_resources = false;
+  bool detached = true;  ///< store and agent on threads of their own; false in tests on one thread
+  ExperimentLimits experiment_limits;
+  NodeAgentLimits agent_limits;
+  StoreLimits store_limits;
+};
+
+struct Head {
+  ControlActor control;
+  StoreActor store;
+  MetricsSinkActor sink;
+  PlacementActor placement;
+  NodeAgentActor agent;
+
+  /// Ends all actors; what was accepted by the store is written first.
+  void shut_down(caf::actor_system& system);
+};
+
+/// What a host's CAF configuration must hold for our actors: call it before the actor_system is made.
+void configure(caf::actor_system_config& config);
+
+Head spawn_head(caf::actor_system& system, HeadOptions options);
+
+/// The algorithms that a spec names, by tuner/factory.
+Result<Algorithms> make_algorithms(const pb::ExperimentSpec& spec, std::int64_t seed);
+
+/// Whether a spec can run here, as far as algorithms and their search space say; all that is wrong in one text.
+Result<void> admit(const pb::ExperimentSpec& spec);
+
+/// Whether these are parameters of the spec's search space (some may be missing: they are drawn).
+Result<void> check_parameters(const pb::ExperimentSpec& spec, const std::string& parameters_json);
+
+}  // namespace autotune

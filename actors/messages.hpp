@@ -1,0 +1,128 @@
+// What actors say to each other beside the protobuf messages. None of these leaves the process.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include <caf/all.hpp>
+
+#include "actors/experiment_core.hpp"
+#include "actors/supervisor_core.hpp"
+#include "launchers/launcher.hpp"
+#include "messages/node.pb.h"
+#include "messages/result.hpp"
+#include "store/store.hpp"
+
+namespace autotune {
+
+/// To the store: write this; the sender gets a Stored with the same token when it is durable.
+struct Write {
+  std::uint64_t token = 0;  ///< 0: no answer wanted
+  StoreWrite what;
+};
+/// From the store.
+struct Stored {
+  std::uint64_t token = 0;
+  std::optional<Error> error;  ///< set where it will never be durable
+};
+
+/// To the tuner.
+struct AskTuner {
+  Sequence sequence = 0;
+  std::optional<Value> partial;
+};
+struct TrialBegan {
+  Trial trial;
+};
+struct TrialOver {
+  Trial trial;
+};
+struct Measured {
+  Sequence sequence = 0;
+  std::int32_t attempt = 0;
+  Measurement measurement;
+  bool assess = true;
+};
+/// From the tuner.
+struct Suggested {
+  Sequence sequence = 0;
+  Result<Ask> ask;
+};
+struct StopAdvised {
+  Sequence sequence = 0;
+  std::int32_t attempt = 0;
+  std::string reason;
+};
+
+/// To placement: a place for this trial's replicas, all or none.
+struct PlaceTrial {
+  std::string experiment_id;
+  Sequence sequence = 0;
+  double cpu = 0;  ///< cores; 0: does not hold the trial back
+  std::int64_t memory_bytes = 0;
+  int gpus = 0;
+  std::string queue;
+};
+struct UnplaceTrial {
+  std::string experiment_id;
+  Sequence sequence = 0;
+};
+/// From placement.
+struct Placed {
+  Sequence sequence = 0;
+  std::string node;
+  std::vector<std::string> gpus;
+};
+struct Waiting {
+  Sequence sequence = 0;
+  std::string why;
+};
+
+/// To the node agent.
+struct LaunchAttempt {
+  pb::AttemptPlan plan;
+  bool adopt = false;
+};
+struct StopAttemptRequest {
+  AttemptKey key;
+  std::string reason;
+  bool hurry = false;
+};
+struct ReleaseAttempt {
+  AttemptKey key;
+};
+/// From the node agent to a supervisor.
+struct Prepared {
+  std::optional<Error> error;
+  std::vector<AdoptedReplica> adopted;
+};
+struct ReplicaEvent {
+  LauncherEvent event;
+};
+struct ReportsRead {
+  pb::ReplicaKey key;
+  ReportBatch batch;
+};
+/// From the sink to a supervisor.
+struct ReportsStored {
+  std::size_t count = 0;
+};
+
+/// To the sink: this experiment wants to hear of its stored reports (it has an assessor).
+struct Subscribe {
+  std::string experiment_id;
+  caf::strong_actor_ptr subscriber;  ///< null: no longer
+};
+
+/// From the store: room on the disk went or came back.
+struct DiskFull {
+  bool full = false;
+};
+
+/// Told of an experiment's events once they are durable; called on the experiment's thread, so it must not block.
+using Watcher = std::function<void(const std::string& experiment_id, const std::vector<pb::Event>&)>;
+
+}  // namespace autotune

@@ -1,0 +1,34 @@
+#include "actors/placement.hpp"
+
+namespace autotune {
+
+PlacementState::PlacementState(PlacementActor::pointer self, std::vector<NodeCapacity> nodes)
+    : self_(self), core_(std::move(nodes)) {}
+
+PlacementActor::behavior_type PlacementState::make_behavior() {
+  return {
+      [this](const PlaceTrial& wish) {
+        experiments_[wish.experiment_id] = self_->current_sender();
+        perform(core_.on_request(
+            {wish.experiment_id, wish.sequence, {wish.cpu, wish.memory_bytes, wish.gpus}}));
+      },
+      [this](const UnplaceTrial& wish) {
+        perform(core_.on_release(wish.experiment_id, wish.sequence));
+      },
+  };
+}
+
+void PlacementState::perform(PlacementEffects effects) {
+  for (auto& effect : effects) {
+    if (auto* granted = std::get_if<PlacementGranted>(&effect)) {
+      compat::send(self_, caf::actor_cast<ExperimentActor>(experiments_[granted->request.experiment_id]),
+                   Placed{granted->request.sequence, granted->node, granted->gpus});
+    } else {
+      auto& waits = std::get<PlacementWaits>(effect);
+      compat::send(self_, caf::actor_cast<ExperimentActor>(experiments_[waits.request.experiment_id]),
+                   Waiting{waits.request.sequence, waits.why});
+    }
+  }
+}
+
+}  // namespace autotune

@@ -1,0 +1,54 @@
+// The store actor: gathers writes and commits them together.
+#pragma once
+
+#include <chrono>
+#include <functional>
+#include <memory>
+
+#include "actors/interfaces.hpp"
+#include "store/store.hpp"
+
+namespace autotune {
+
+struct StoreLimits {
+  /// Writes in one transaction: enough to share the cost of a sync, few enough that the first does not wait long.
+  std::size_t batch_max = 2000;
+  /// How soon a commit that failed is tried again.
+  std::chrono::milliseconds retry_interval{500};
+};
+
+/// State of the STORE actor. Every write is answered in order, exactly once, when it is durable; a write that
+/// cannot be made durable now (full disk) waits and is tried again, so nothing that was accepted is lost.
+class StoreState {
+ public:
+  StoreState(StoreActor::pointer self, std::shared_ptr<StoreWriter> writer,
+             std::function<void(bool full)> on_disk, StoreLimits limits);
+
+  StoreActor::behavior_type make_behavior();
+
+ private:
+  struct Pending {
+    std::uint64_t token = 0;
+    caf::strong_actor_ptr sender;
+  };
+
+  void take_in(Write& write);
+  void commit();
+  void schedule(bool retry);
+
+  StoreActor::pointer self_;
+  std::shared_ptr<StoreWriter> writer_;
+  std::function<void(bool full)> on_disk_;
+  StoreLimits limits_;
+  std::vector<StoreWrite> gathered_;
+  std::vector<Pending> pending_;  // one for each of gathered_
+  bool scheduled_ = false;
+  bool failing_ = false;
+};
+
+/// Spawns the store actor; `detached`: on a thread of its own, since a commit waits for the disk.
+StoreActor spawn_store(caf::actor_system& system, std::shared_ptr<StoreWriter> writer,
+                       std::function<void(bool full)> on_disk, bool detached,
+                       StoreLimits limits = {});
+
+}  // namespace autotune

@@ -1,0 +1,39 @@
+// The tuner actor: asks and tells one experiment's Tuner and Assessor.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <vector>
+
+#include "actors/interfaces.hpp"
+#include "tuner/assessor.hpp"
+#include "tuner/tuner.hpp"
+
+namespace autotune {
+
+/// What the tuner actor computes with. `complete` fills in what a partial set of parameters leaves out.
+struct Algorithms {
+  std::shared_ptr<Tuner> tuner;
+  std::shared_ptr<Assessor> assessor;  ///< null: none
+  std::function<Result<Value>(const Value& partial, Sequence sequence)> complete;
+};
+
+/// State of the TUNER actor. What an algorithm throws becomes an error for the experiment; the server lives on.
+class TunerState {
+ public:
+  TunerState(TunerActor::pointer self, Algorithms algorithms);
+
+  TunerActor::behavior_type make_behavior();
+  static inline const char* name = "tuner";
+
+ private:
+  Result<Ask> ask(const AskTuner& question);
+  Trial* find(Sequence sequence);
+  void fail_with(const std::string& reason);
+
+  TunerActor::pointer self_;
+  Algorithms algorithms_;
+  std::vector<Trial> running_;  // in order of their beginning
+};
+
+}  // namespace autotune
