@@ -51,14 +51,23 @@ using StoreWrite =
     std::variant<AppendEvents, AddReports, PutSecrets, DeleteExperiment, TouchRunningTime>;
 
 /// The one writer of a home's database. Not thread-safe: it belongs to the store actor.
+///
+/// A write to an experiment that is not there (it was deleted while the write was queued) changes nothing
+/// and is no error; only `PutSecrets` may come before its experiment.
 class StoreWriter {
  public:
   virtual ~StoreWriter() = default;
 
   /// Writes all in one transaction, durably (group commit is the caller's gathering of writes). All or nothing.
   /// Errors: resource_exhausted (disk full; nothing was written, try again after making room),
-  /// data_loss, internal.
+  /// already_exists (an experiment was submitted twice), data_loss, internal.
+  /// A commit that holds a `PhaseChanged` may use the reserve: so a full disk can be written down.
   virtual Result<void> commit(const std::vector<StoreWrite>& writes) = 0;
+
+  /// Gives the bytes that are kept in reserve back to the disk. No error where there is no reserve.
+  virtual Result<void> release_reserve() { return {}; }
+  /// Takes the reserve again. resource_exhausted: there is still no room, so ask this before going on.
+  virtual Result<void> restore_reserve() { return {}; }
 };
 
 struct StoredEvent {
@@ -83,6 +92,9 @@ class StoreReader {
   virtual Result<std::vector<pb::Report>> reports(const std::string& experiment_id,
                                                   std::optional<Sequence> sequence,
                                                   pb::ReportKind kind) = 0;
+  /// The newest intermediate report of the trial's newest attempt, for a live table; nothing where there is none.
+  virtual Result<std::optional<pb::Report>> last_report(const std::string& experiment_id,
+                                                        Sequence sequence) = 0;
   /// The last line stored of a replica's reports; 0: none.
   virtual Result<std::int64_t> last_report_line(const AttemptKey& attempt,
                                                 const std::string& replica) = 0;
