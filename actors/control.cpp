@@ -114,7 +114,9 @@ caf::result<pb::ControlResponse> ControlState::handle(pb::ControlRequest& reques
 }
 
 caf::result<pb::ControlResponse> ControlState::submit(pb::ControlRequest& request) {
-  const auto& spec = request.submit().spec();
+  auto& spec = *request.mutable_submit()->mutable_spec();
+  if (!spec.has_seed())  // drawn once and stored, so that every run can be repeated
+    spec.set_seed(static_cast<std::int64_t>(random_() >> 33));
   if (auto admitted = context_.admit(spec); !admitted)
     return error_response(admitted.error());
   auto id = experiment_id(spec.name(), random_);

@@ -20,7 +20,12 @@ std::int64_t system_wall_ms() {
 
 }  // namespace
 
-void configure(caf::actor_system_config&) { caf::init_global_meta_objects<caf::id_block::autotune>(); }
+void configure_types() {
+  caf::init_global_meta_objects<caf::id_block::autotune>();
+  caf::core::init_global_meta_objects();
+}
+
+void configure(caf::actor_system_config&) { configure_types(); }
 
 Result<Algorithms> make_algorithms(const pb::ExperimentSpec& spec, std::int64_t seed) {
   auto space = read_search_space(spec.search_space_json());
@@ -106,13 +111,15 @@ Head spawn_head(caf::actor_system& system, HeadOptions options) {
 
 void Head::shut_down(caf::actor_system& system) {
   caf::scoped_actor self{system};
-  compat::send(self.ptr(), control, atom::shut_down_v);
+  compat::anon_send(control, atom::shut_down_v);
   self->wait_for(control);
   for (const auto& actor : {caf::actor_cast<caf::actor>(agent), caf::actor_cast<caf::actor>(placement),
-                            caf::actor_cast<caf::actor>(sink), caf::actor_cast<caf::actor>(store)}) {
+                            caf::actor_cast<caf::actor>(sink)}) {
     self->send_exit(actor, caf::exit_reason::user_shutdown);
     self->wait_for(actor);
   }
+  compat::anon_send(store, atom::shut_down_v);
+  self->wait_for(store);
 }
 
 }  // namespace autotune

@@ -38,7 +38,9 @@ struct Head {
   void shut_down(caf::actor_system& system);
 };
 
-/// What a host's CAF configuration must hold for our actors: call it before the actor_system is made.
+/// Makes our message types known to CAF: once per process, before the first actor_system.
+void configure_types();
+/// What a host's CAF configuration needs for our actors to live in its system.
 void configure(caf::actor_system_config& config);
 
 Head spawn_head(caf::actor_system& system, HeadOptions options);

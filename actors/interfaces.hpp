@@ -17,7 +17,9 @@ using StoreActor = caf::typed_actor<
   // INTERNAL: one commit for all that has gathered.
   caf::result<void>(atom::tick),
   // INTERNAL: is there room again?
-  caf::result<void>(atom::poll)>;
+  caf::result<void>(atom::poll),
+  // Write what has gathered, then end.
+  caf::result<void>(atom::shut_down)>;
 
 /// The METRICS SINK actor: batches of reports to the store, acknowledged.
 using MetricsSinkActor = caf::typed_actor<

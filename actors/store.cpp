@@ -19,6 +19,14 @@ StoreActor::behavior_type StoreState::make_behavior() {
         scheduled_ = false;
         commit();
       },
+      [this](atom::shut_down) {
+        bool room = true;
+        while (!gathered_.empty() && room) {
+          commit();
+          room = !failing_;
+        }
+        self_->quit();
+      },
   };
 }
 

@@ -1,0 +1,29 @@
+#include "actors/admission.hpp"
+
+#include <algorithm>
+
+#include "tuner/factory.hpp"
+
+namespace autotune {
+
+LoadedFile load_and_check(std::string_view text, const std::string& file_name,
+                          const std::vector<std::string>& overrides, const LoadOptions& options) {
+  auto file = load_text(text, file_name, overrides, options);
+  for (auto& loaded : file.experiments) {
+    for (const auto& error : check_algorithms(loaded.spec, loaded.search_space))
+      file.diagnostics.push_back(
+          loaded.places.diagnostic(Severity::error, "spec." + error.path, error.message));
+    auto& objective = *loaded.spec.mutable_objective();
+    if (objective.goals_size() == 0)
+      objective.add_goals()->set_metric("default");
+    auto direction = direction_of(loaded.spec);
+    for (auto& goal : *objective.mutable_goals())
+      if (goal.goal() == pb::GOAL_UNSPECIFIED)
+        goal.set_goal(direction == Direction::minimize ? pb::GOAL_MINIMIZE : pb::GOAL_MAXIMIZE);
+  }
+  std::stable_sort(file.diagnostics.begin(), file.diagnostics.end(),
+                   [](const Diagnostic& a, const Diagnostic& b) { return a.line < b.line; });
+  return file;
+}
+
+}  // namespace autotune

@@ -1,0 +1,184 @@
+// apply, stop, pause, delete, edit, enqueue: what a running server is asked, or this process does where none runs.
+#include <iostream>
+
+#include "cli/cli.hpp"
+#include "cli/control_socket.hpp"
+#include "cli/experiment_file.hpp"
+#include "cli/local_server.hpp"
+#include "store/home_lock.hpp"
+
+namespace autotune::cli {
+
+namespace {
+
+/// EXP or EXP/SEQ.
+struct Target {
+  std::string experiment;
+  std::optional<std::int64_t> sequence;
+};
+
+Result<Target> parse_target(const std::string& text) {
+  auto slash = text.find('/');
+  if (slash == std::string::npos)
+    return Target{text, std::nullopt};
+  auto number = Value(Number{text.substr(slash + 1)}).to_integer();
+  if (!number || *number < 0)
+    return fail(ErrorCode::invalid_argument,
+                "'" + text + "': after the slash stands a trial's sequence number, as in NAME/3");
+  return Target{text.substr(0, slash), *number};
+}
+
+/// Names become IDs, so that the server is asked about the experiment that the user sees.
+Result<std::string> id_of(const Common& common, const std::string& name) {
+  auto reader = reader_of(home_folder(common));
+  if (!reader)
+    return tl::unexpected(reader.error());
+  auto summary = (*reader)->experiment(name);
+  if (!summary)
+    return tl::unexpected(summary.error());
+  return summary->id();
+}
+
+/// Asks the server of the home; where none runs, does it here, being the server for a moment.
+Result<pb::ControlResponse> ask_or_do(const Common& common, const pb::ControlRequest& request) {
+  auto home = home_folder(common);
+  auto answer = ask_server(home, request);
+  if (answer || answer.error().code != ErrorCode::unavailable)
+    return answer;
+  auto server = LocalServer::start({home, "autotune (a command)", {}, common.log_level});
+  if (!server)
+    return tl::unexpected(server.error());
+  return (*server)->ask(request);
+}
+
+int done(const Result<pb::ControlResponse>& answer, const std::string& what) {
+  if (!answer)
+    return report(answer.error());
+  std::cout << what << "\n";
+  return exit_fine;
+}
+
+int command(const Common& common, const std::string& verb, const std::string& text) {
+  auto target = parse_target(text);
+  if (!target)
+    return report(target.error());
+  auto id = id_of(common, target->experiment);
+  if (!id)
+    return report(id.error());
+  pb::ControlRequest request;
+  request.mutable_command()->set_experiment_id(*id);
+  request.mutable_command()->set_verb(verb);
+  if (target->sequence)
+    request.mutable_command()->set_sequence(*target->sequence);
+  std::string past = verb == "stop" ? " stopped" : verb == "pause" ? " paused" : " deleted";
+  std::string what = *id + (target->sequence ? "/" + std::to_string(*target->sequence) : "") + past;
+  if (verb == "delete")
+    return done(ask_or_do(common, request), what);
+  auto answer = ask_server(home_folder(common), request);
+  if (verb == "stop" && !target->sequence && !answer && answer.error().code == ErrorCode::unavailable) {
+    // Its server died, but its trials may live on: take them over, then end them.
+    auto reader = reader_of(home_folder(common));
+    auto summary = reader ? (*reader)->experiment(*id) : tl::unexpected(reader.error());
+    bool rests = summary && summary->phase() != pb::PHASE_RUNNING && summary->phase() != pb::PHASE_PAUSED;
+    if (rests)
+      return done(pb::ControlResponse(), *id + " does not run");
+    auto server = LocalServer::start({home_folder(common), "autotune stop", {}, common.log_level});
+    if (!server)
+      return report(server.error());
+    auto resume = request;
+    resume.mutable_command()->set_verb("resume");
+    if (auto resumed = (*server)->ask(resume); !resumed)
+      return report(resumed.error());
+    return done((*server)->ask(request), what);
+  }
+  return done(answer, what);
+}
+
+int edit(const Common& common, const std::string& name, const std::vector<std::string>& changes) {
+  auto id = id_of(common, name);
+  if (!id)
+    return report(id.error());
+  for (const auto& change : changes) {
+    auto equals = change.find('=');
+    if (equals == std::string::npos)
+      return report({ErrorCode::invalid_argument, "--set wants PATH=VALUE, not '" + change + "'"});
+    pb::ControlRequest request;
+    request.mutable_edit()->set_experiment_id(*id);
+    request.mutable_edit()->set_path(change.substr(0, equals));
+    request.mutable_edit()->set_value(change.substr(equals + 1));
+    if (int code = done(ask_or_do(common, request), *id + ": " + change.substr(0, equals) + " is now " +
+                                                        change.substr(equals + 1));
+        code != exit_fine)
+      return code;
+  }
+  return exit_fine;
+}
+
+int enqueue(const Common& common, const std::string& name, const std::string& parameters) {
+  auto id = id_of(common, name);
+  if (!id)
+    return report(id.error());
+  pb::ControlRequest request;
+  request.mutable_enqueue()->set_experiment_id(*id);
+  request.mutable_enqueue()->set_parameters_json(parameters);
+  return done(ask_or_do(common, request), *id + ": will be tried next");
+}
+
+int apply(const Common& common, const FileOptions& options) {
+  auto submissions = submissions_of(options);
+  if (!submissions)
+    return report(submissions.error());
+  for (auto& submit : *submissions) {
+    pb::ControlRequest request;
+    *request.mutable_submit() = std::move(submit);
+    auto answer = ask_server(home_folder(common), request);
+    if (!answer)
+      return report(answer.error());
+    std::cout << answer->experiment_id() << "\n";
+  }
+  return exit_fine;
+}
+
+void add_simple(CLI::App& app, Common& common, int& exit_code, const std::string& name,
+                const std::string& text) {
+  auto target = std::make_shared<std::string>();
+  auto* verb = add_verb(app, common, name, text);
+  verb->add_option("EXP", *target, name == "stop" ? "ID or name; EXP/SEQ for one trial" : "ID or name")->required();
+  verb->callback([&common, &exit_code, name, target] { exit_code = command(common, name, *target); });
+}
+
+}  // namespace
+
+void add_commands(CLI::App& app, Common& common, int& exit_code) {
+  auto options = std::make_shared<FileOptions>();
+  auto* submit = add_verb(app, common, "apply", "Submit an experiment to the running server; prints its ID");
+  submit->alias("submit")->alias("create");
+  submit->add_option("-f,--filename,FILE", options->file, "The experiment's file")->required();
+  submit->add_option("--volume", options->volumes, "CLAIM=DIR; repeatable")->allow_extra_args(false);
+  submit->add_option("--set", options->overrides, "PATH=VALUE; repeatable")->allow_extra_args(false);
+  submit->add_option("--seed", options->seed, "Seed");
+  submit->add_option("--name", options->name, "Another name for the experiment");
+  submit->callback([&common, &exit_code, options] { exit_code = apply(common, *options); });
+
+  add_simple(app, common, exit_code, "stop", "End an experiment's trials (resumable), or one trial");
+  add_simple(app, common, exit_code, "pause", "Start no new trials; those that run go on");
+  add_simple(app, common, exit_code, "delete", "Forget an experiment and remove its folder");
+
+  auto name = std::make_shared<std::string>();
+  auto changes = std::make_shared<std::vector<std::string>>();
+  auto* change = add_verb(app, common, "edit", "Change concurrency, budget or time limit of an experiment");
+  change->add_option("EXP", *name, "ID or name")->required();
+  change->add_option("--set", *changes, "spec.trialConcurrency=N, spec.maxTrialNum=N or spec.maxExecSeconds=N")
+      ->required()
+      ->allow_extra_args(false);
+  change->callback([&common, &exit_code, name, changes] { exit_code = edit(common, *name, *changes); });
+
+  auto which = std::make_shared<std::string>();
+  auto parameters = std::make_shared<std::string>();
+  auto* next = add_verb(app, common, "enqueue", "Try this set of parameters next");
+  next->add_option("EXP", *which, "ID or name")->required();
+  next->add_option("--params", *parameters, "A JSON object; what it leaves out is drawn")->required();
+  next->callback([&common, &exit_code, which, parameters] { exit_code = enqueue(common, *which, *parameters); });
+}
+
+}  // namespace autotune::cli

@@ -1,0 +1,36 @@
+// Reads the file that a verb was given, and says all that is wrong with it.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include <CLI/CLI.hpp>
+
+#include "actors/admission.hpp"
+#include "messages/node.pb.h"
+
+namespace autotune::cli {
+
+/// What `run`, `apply` and `validate` take beside the file.
+struct FileOptions {
+  std::string file;  ///< "-": standard input
+  std::vector<std::string> volumes;  ///< CLAIM=DIR
+  std::vector<std::string> overrides;
+  std::optional<std::int64_t> seed;
+  std::string name;
+  bool honor_run_as_user = false;
+  bool strict_resources = false;
+};
+
+/// Loads and checks; prints every diagnostic on stderr. Errors: not_found (no such file), invalid_argument (the
+/// mistakes are printed already, so the text is a count of them).
+Result<LoadedFile> read_file(const FileOptions& options);
+
+/// The options of `FileOptions` as those of a verb.
+void add_file_options(CLI::App& verb, FileOptions& options);
+
+/// One submission for each experiment of the file.
+Result<std::vector<pb::Submit>> submissions_of(const FileOptions& options);
+
+}  // namespace autotune::cli

@@ -1,0 +1,45 @@
+// The server of a home inside this process: lock, database, launchers, actors, and the socket for other verbs.
+#pragma once
+
+#include <filesystem>
+#include <memory>
+#include <string>
+
+#include "actors/control.hpp"
+#include "messages/node.pb.h"
+#include "messages/result.hpp"
+
+namespace autotune::cli {
+
+struct ServerOptions {
+  std::filesystem::path home;
+  std::string command;  ///< what holds the home, for whoever is refused
+  Watcher watcher;
+  std::string log_level = "warn";
+};
+
+/// One process owns a home. Errors: failed_precondition (somebody holds it, the schema is newer),
+/// resource_exhausted, data_loss.
+class LocalServer {
+ public:
+  static Result<std::unique_ptr<LocalServer>> start(ServerOptions options);
+  ~LocalServer();
+
+  /// Asks control and waits for the answer.
+  Result<pb::ControlResponse> ask(pb::ControlRequest request);
+  /// Asks control without waiting.
+  void tell(pb::ControlRequest request);
+
+ private:
+  struct Impl;
+  explicit LocalServer(std::unique_ptr<Impl> impl);
+  std::unique_ptr<Impl> impl_;
+};
+
+/// "<home>/autotune.db".
+std::filesystem::path database_of(const std::filesystem::path& home);
+
+/// A reader of that home's database; not_found where there is none.
+Result<std::unique_ptr<StoreReader>> reader_of(const std::filesystem::path& home);
+
+}  // namespace autotune::cli

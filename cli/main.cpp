@@ -1,0 +1,37 @@
+// autotune: the one composition root.
+#include <iostream>
+
+#include <google/protobuf/stubs/common.h>
+
+#include "cli/cli.hpp"
+#include "launchers/keeper.hpp"
+
+int main(int argc, char** argv) {
+  using namespace autotune::cli;
+  // The keeper is this program under another verb; it must stay small, so it parses for itself.
+  if (argc > 1 && std::string(argv[1]) == "keeper")
+    return autotune::keeper_main(argc, argv);
+  CLI::App app{"AutoTune: hyperparameter optimisation that runs the trials and loses nothing."};
+  app.require_subcommand(1);
+  app.failure_message(CLI::FailureMessage::help);
+  app.set_version_flag("--version", AUTOTUNE_VERSION);
+  Common common;
+  int exit_code = exit_fine;
+  for (Verb add : {add_run, add_queries, add_commands, add_files, add_doctor, add_completion})
+    add(app, common, exit_code);
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::CallForHelp& e) {
+    return app.exit(e);
+  } catch (const CLI::CallForVersion& e) {
+    return app.exit(e);
+  } catch (const CLI::ParseError& e) {
+    std::cerr << "autotune: " << e.what() << "\nTry `autotune --help`, or `autotune VERB --help`.\n";
+    return exit_usage;
+  } catch (const std::exception& e) {
+    std::cerr << "autotune: " << e.what() << "\n";
+    return exit_failed;
+  }
+  google::protobuf::ShutdownProtobufLibrary();
+  return exit_code;
+}

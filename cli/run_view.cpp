@@ -1,0 +1,335 @@
+#include "cli/run_view.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <cstdio>
+
+#include "messages/value.hpp"
+
+namespace autotune::cli {
+
+namespace {
+
+constexpr std::size_t ended_rows_kept = 200;  // more than any terminal shows
+
+const char* word_of(pb::TrialState state) {
+  switch (state) {
+    case pb::TRIAL_STATE_PENDING: return "Pending";
+    case pb::TRIAL_STATE_RUNNING: return "Running";
+    case pb::TRIAL_STATE_SUCCEEDED: return "Succeeded";
+    case pb::TRIAL_STATE_FAILED: return "Failed";
+    case pb::TRIAL_STATE_EARLY_STOPPED: return "EarlyStopped";
+    case pb::TRIAL_STATE_KILLED: return "Killed";
+    default: return "";
+  }
+}
+
+const char* colour_of(pb::TrialState state) {
+  switch (state) {
+    case pb::TRIAL_STATE_RUNNING: return "\x1b[36m";
+    case pb::TRIAL_STATE_SUCCEEDED: return "\x1b[32m";
+    case pb::TRIAL_STATE_FAILED: return "\x1b[31m";
+    case pb::TRIAL_STATE_EARLY_STOPPED: return "\x1b[33m";
+    case pb::TRIAL_STATE_KILLED: return "\x1b[35m";
+    default: return "\x1b[2m";
+  }
+}
+
+std::string padded(std::string text, std::size_t width) {
+  if (text.size() < width)
+    text.append(width - text.size(), ' ');
+  return text;
+}
+
+/// Cuts a line to so many columns, not counting colour codes; UTF-8 sequences stay whole.
+std::string cut(const std::string& line, int width) {
+  std::string out;
+  int columns = 0;
+  bool coloured = false;
+  for (std::size_t i = 0; i < line.size();) {
+    if (line[i] == '\x1b') {
+      auto end = line.find('m', i);
+      end = end == std::string::npos ? line.size() : end + 1;
+      out += line.substr(i, end - i);
+      coloured = true;
+      i = end;
+      continue;
+    }
+    if (columns == width)
+      break;
+    std::size_t n = 1;
+    while (i + n < line.size() && (static_cast<unsigned char>(line[i + n]) & 0xC0) == 0x80)
+      ++n;
+    out += line.substr(i, n);
+    ++columns;
+    i += n;
+  }
+  return coloured ? out + "\x1b[0m" : out;
+}
+
+std::string plain_value(const Value& value) {
+  if (const auto* text = value.as_string()) {
+    bool simple = !text->empty() && text->find_first_of(" ,:{}\"'\n\t") == std::string::npos;
+    return simple ? *text : quote_json(*text);
+  }
+  if (const auto* object = value.as_object()) {
+    std::string out = "{";
+    for (const auto& [name, member] : *object)
+      out += (out.size() > 1 ? ", " : "") + name + ": " + plain_value(member);
+    return out + "}";
+  }
+  return to_json(value);
+}
+
+}  // namespace
+
+std::string duration_text(std::int64_t ms) {
+  char text[40];
+  auto seconds = ms / 1000;
+  if (ms < 60000)
+    std::snprintf(text, sizeof text, "%.1fs", static_cast<double>(ms) / 1000);
+  else if (seconds < 3600)
+    std::snprintf(text, sizeof text, "%lldm %02llds", static_cast<long long>(seconds / 60),
+                  static_cast<long long>(seconds % 60));
+  else
+    std::snprintf(text, sizeof text, "%lldh %02lldm", static_cast<long long>(seconds / 3600),
+                  static_cast<long long>(seconds / 60 % 60));
+  return text;
+}
+
+std::string metric_text(double value) {
+  if (std::isnan(value))
+    return "NaN";
+  if (std::isinf(value))
+    return value > 0 ? "Infinity" : "-Infinity";
+  char text[40];
+  std::snprintf(text, sizeof text, "%.6g", value);
+  return text;
+}
+
+std::string parameters_text(const std::string& parameters_json) {
+  auto value = parse_json(parameters_json);
+  if (!value || value->as_object() == nullptr)
+    return parameters_json;
+  auto text = plain_value(*value);
+  return text.substr(1, text.size() - 2);
+}
+
+RunView::RunView(pb::ExperimentSpec spec) : spec_(std::move(spec)) {}
+
+std::optional<double> RunView::objective(
+    const google::protobuf::RepeatedPtrField<pb::Metric>& metrics) const {
+  const std::string name =
+      spec_.objective().goals_size() > 0 ? spec_.objective().goals(0).metric() : "default";
+  for (const auto& metric : metrics)
+    if (metric.name() == name || (metrics.size() == 1 && metric.name() == "default"))
+      return metric.value();
+  return std::nullopt;
+}
+
+void RunView::load(const std::vector<pb::TrialSummary>& trials) {
+  for (const auto& trial : trials) {
+    Row row{trial.sequence(), trial.id(), trial.state(), trial.parameters_json(), trial.reason(),
+            trial.started_at_ms(), trial.ended_at_ms(), std::nullopt, objective(trial.final_metrics())};
+    bool live = trial.state() == pb::TRIAL_STATE_PENDING || trial.state() == pb::TRIAL_STATE_RUNNING;
+    if (live)
+      live_[row.sequence] = std::move(row);
+    else
+      end(std::move(row));
+  }
+  ended_here_ = 0;
+  recount();
+}
+
+void RunView::end(Row row) {
+  switch (row.state) {
+    case pb::TRIAL_STATE_SUCCEEDED: counts_.set_succeeded(counts_.succeeded() + 1); break;
+    case pb::TRIAL_STATE_EARLY_STOPPED: counts_.set_early_stopped(counts_.early_stopped() + 1); break;
+    case pb::TRIAL_STATE_KILLED: counts_.set_killed(counts_.killed() + 1); break;
+    default: counts_.set_failed(counts_.failed() + 1); break;
+  }
+  ++ended_here_;
+  bool minimize = spec_.objective().goals_size() > 0 && spec_.objective().goals(0).goal() == pb::GOAL_MINIMIZE;
+  if (row.state == pb::TRIAL_STATE_SUCCEEDED && row.final && std::isfinite(*row.final) &&
+      (!best_ || (minimize ? *row.final < best_->value : *row.final > best_->value)))
+    best_ = BestTrial{row.sequence, *row.final, row.parameters_json};
+  ended_.push_back(std::move(row));
+  if (ended_.size() > ended_rows_kept)
+    ended_.pop_front();
+}
+
+void RunView::recount() {
+  std::int64_t running = 0;
+  for (const auto& [sequence, row] : live_)
+    running += row.state == pb::TRIAL_STATE_RUNNING ? 1 : 0;
+  counts_.set_running(running);
+  counts_.set_pending(static_cast<std::int64_t>(live_.size()) - running);
+}
+
+void RunView::set_latest(std::int64_t sequence, double value) {
+  if (auto found = live_.find(sequence); found != live_.end())
+    found->second.latest = value;
+}
+
+std::vector<std::int64_t> RunView::running() const {
+  std::vector<std::int64_t> sequences;
+  for (const auto& [sequence, row] : live_)
+    if (row.state == pb::TRIAL_STATE_RUNNING)
+      sequences.push_back(sequence);
+  return sequences;
+}
+
+std::optional<std::string> RunView::take(const pb::Event& event) {
+  if (first_seen_ms_ == 0)
+    first_seen_ms_ = event.at_ms();
+  running_ms_ = event.running_ms();
+  running_as_of_ms_ = event.at_ms();
+  auto name = [](std::int64_t sequence) { return "trial " + std::to_string(sequence); };
+  switch (event.what_case()) {
+    case pb::Event::kPhaseChanged: {
+      phase_ = event.phase_changed().phase();
+      reason_ = event.phase_changed().reason();
+      std::string word = pb::Phase_Name(phase_).substr(6);
+      return word + (reason_.empty() ? "" : ": " + reason_);
+    }
+    case pb::Event::kTrialCreated: {
+      const auto& created = event.trial_created();
+      Row row;
+      row.sequence = created.sequence();
+      row.id = created.id();
+      row.parameters_json = created.parameters_json();
+      live_[row.sequence] = std::move(row);
+      recount();
+      return std::nullopt;
+    }
+    case pb::Event::kAttemptStarted: {
+      auto& row = live_[event.attempt_started().sequence()];
+      row.state = pb::TRIAL_STATE_RUNNING;
+      row.started_ms = event.at_ms();
+      row.latest.reset();
+      recount();
+      return name(row.sequence) + " started: " + parameters_text(row.parameters_json);
+    }
+    case pb::Event::kTrialRequeued: {
+      auto& row = live_[event.trial_requeued().sequence()];
+      row.state = pb::TRIAL_STATE_PENDING;
+      row.reason = event.trial_requeued().reason();
+      recount();
+      return name(row.sequence) + " waits for a new attempt: " + row.reason;
+    }
+    case pb::Event::kTrialEnded: {
+      const auto& ended = event.trial_ended();
+      auto row = std::move(live_[ended.sequence()]);
+      live_.erase(ended.sequence());
+      row.sequence = ended.sequence();
+      row.state = ended.state();
+      row.reason = ended.reason();
+      row.ended_ms = event.at_ms();
+      row.final = objective(ended.final_metrics());
+      std::string line = name(row.sequence) + " " + word_of(row.state);
+      if (row.final)
+        line += ", final " + metric_text(*row.final);
+      if (row.started_ms > 0)
+        line += ", " + duration_text(row.ended_ms - row.started_ms);
+      if (!row.reason.empty())
+        line += ": " + row.reason;
+      end(std::move(row));
+      recount();
+      return line;
+    }
+    case pb::Event::kReplicaRestarted:
+      return name(event.replica_restarted().sequence()) + " " + event.replica_restarted().replica() +
+             " restarts: " + event.replica_restarted().reason();
+    case pb::Event::kLinesRejected:
+      return name(event.lines_rejected().sequence()) + " " + event.lines_rejected().replica() +
+             ": line " + (event.lines_rejected().lines_size() > 0 ? std::to_string(event.lines_rejected().lines(0)) : "?") +
+             " is no report: " + event.lines_rejected().example();
+    case pb::Event::kNotice:
+      return (event.notice().sequence() >= 0 ? name(event.notice().sequence()) + ": " : "") +
+             event.notice().text();
+    case pb::Event::kSpecEdited:
+      if (event.spec_edited().path() == "spec.maxTrialNum")
+        spec_.set_max_trial_num(std::strtoll(event.spec_edited().value().c_str(), nullptr, 10));
+      else if (event.spec_edited().path() == "spec.maxExecSeconds")
+        spec_.set_max_exec_seconds(std::strtod(event.spec_edited().value().c_str(), nullptr));
+      return event.spec_edited().path() + " is now " + event.spec_edited().value();
+    default: return std::nullopt;
+  }
+}
+
+std::string RunView::time_left(std::int64_t now_ms) const {
+  std::optional<double> left_ms;
+  auto ended = counts_.succeeded() + counts_.failed() + counts_.early_stopped() + counts_.killed();
+  if (spec_.max_trial_num() > 0 && ended_here_ > 0 && now_ms > first_seen_ms_) {
+    auto each = static_cast<double>(now_ms - first_seen_ms_) / static_cast<double>(ended_here_);
+    left_ms = each * static_cast<double>(spec_.max_trial_num() - ended);
+  }
+  if (spec_.max_exec_seconds() > 0 && phase_ == pb::PHASE_RUNNING) {
+    auto limit = spec_.max_exec_seconds() * 1000 -
+                 static_cast<double>(running_ms_ + (now_ms - running_as_of_ms_));
+    left_ms = left_ms ? std::min(*left_ms, limit) : limit;
+  }
+  if (!left_ms || *left_ms < 0)
+    return "";
+  return "about " + duration_text(static_cast<std::int64_t>(*left_ms)) + " left";
+}
+
+std::string RunView::row_text(const Row& row, std::int64_t now_ms, bool colour) const {
+  auto end_ms = row.ended_ms > 0 ? row.ended_ms : now_ms;
+  std::string state = padded(word_of(row.state), 13);
+  if (colour)
+    state = colour_of(row.state) + state + "\x1b[0m";
+  std::string line = padded(std::to_string(row.sequence), 6) + padded(row.id, 7) + state +
+                     padded(row.started_ms > 0 ? duration_text(end_ms - row.started_ms) : "-", 10) +
+                     padded(row.latest ? metric_text(*row.latest) : "-", 12) +
+                     padded(row.final ? metric_text(*row.final) : "-", 12);
+  bool tell_reason = !row.reason.empty() && row.state != pb::TRIAL_STATE_RUNNING;
+  return line + parameters_text(row.parameters_json) + (tell_reason ? "  (" + row.reason + ")" : "");
+}
+
+std::string RunView::draw(int width, int rows_max, std::int64_t now_ms, bool colour) const {
+  std::vector<std::string> lines;
+  auto bold = [&](const std::string& text) { return colour ? "\x1b[1m" + text + "\x1b[0m" : text; };
+  lines.push_back(bold(padded("SEQ", 6) + padded("ID", 7) + padded("STATE", 13) + padded("TIME", 10) +
+                       padded("LATEST", 12) + padded("FINAL", 12) + "PARAMETERS"));
+  const int frame_lines = 4;  // header, bar, counts, best
+  auto live_shown = std::min<std::size_t>(live_.size(), static_cast<std::size_t>(std::max(1, rows_max - frame_lines)));
+  auto room = std::max<std::ptrdiff_t>(0, rows_max - frame_lines - static_cast<std::ptrdiff_t>(live_shown));
+  auto first = ended_.end() - std::min<std::ptrdiff_t>(room, static_cast<std::ptrdiff_t>(ended_.size()));
+  for (auto row = first; row != ended_.end(); ++row)
+    lines.push_back(row_text(*row, now_ms, colour));
+  for (const auto& [sequence, row] : live_) {
+    if (live_shown-- == 0)
+      break;
+    lines.push_back(row_text(row, now_ms, colour));
+  }
+  auto ended = counts_.succeeded() + counts_.failed() + counts_.early_stopped() + counts_.killed();
+  std::string bar;
+  if (spec_.max_trial_num() > 0) {
+    constexpr int bar_width = 30;
+    auto full = static_cast<int>(bar_width * std::min<std::int64_t>(ended, spec_.max_trial_num()) /
+                                 spec_.max_trial_num());
+    for (int i = 0; i < bar_width; ++i)
+      bar += i < full ? "█" : "░";
+    bar += " " + std::to_string(ended) + "/" + std::to_string(spec_.max_trial_num());
+  } else {
+    bar = std::to_string(ended) + " trials";
+  }
+  std::string word = phase_ == pb::PHASE_UNSPECIFIED ? "" : pb::Phase_Name(phase_).substr(6);
+  auto left = time_left(now_ms);
+  lines.push_back(bar + "  " + word + (left.empty() ? "" : "  " + left) +
+                  (reason_.empty() ? "" : "  (" + reason_ + ")"));
+  lines.push_back("running " + std::to_string(counts_.running()) + "  pending " +
+                  std::to_string(counts_.pending()) + "  succeeded " + std::to_string(counts_.succeeded()) +
+                  "  failed " + std::to_string(counts_.failed()) + "  early-stopped " +
+                  std::to_string(counts_.early_stopped()) + "  killed " + std::to_string(counts_.killed()));
+  lines.push_back(best_ ? bold("best ") + metric_text(best_->value) + "  trial " +
+                              std::to_string(best_->sequence) + "  " + parameters_text(best_->parameters_json)
+                        : "best -");
+  std::string out;
+  for (const auto& line : lines)
+    out += cut(line, width) + "\n";
+  return out;
+}
+
+}  // namespace autotune::cli
