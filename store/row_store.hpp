@@ -1,0 +1,60 @@
+// Rows of experiments and trials, loaded at first use within a transaction and saved at its end.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <utility>
+
+#include <SQLiteCpp/SQLiteCpp.h>
+
+#include "store/rows.hpp"
+
+namespace autotune {
+
+/// A prepared statement made ready for new values.
+SQLite::Statement& fresh(SQLite::Statement& statement);
+
+/// Throws what SQLiteCpp throws. Everything it holds is dropped by `clear`, after a commit or a rollback.
+class RowStore {
+ public:
+  explicit RowStore(SQLite::Database& database);
+
+  /// The experiment's row; null where there is none.
+  ExperimentRow* experiment(const std::string& id);
+  /// The row of a new experiment, with its key. The experiment must not exist.
+  ExperimentRow& add(ExperimentRow row);
+  /// The trial's row; null where there is none.
+  TrialRow* trial(const ExperimentRow& experiment, Sequence sequence);
+  TrialRow& add(const ExperimentRow& experiment, TrialRow row);
+  /// The spec as stored, with what has been edited; empty where it cannot be read.
+  pb::ExperimentSpec& spec(ExperimentRow& experiment);
+  /// The number that stands for a replica's name.
+  std::int64_t replica(const std::string& name);
+  /// Removes an experiment and all its rows, secrets too.
+  void remove(const std::string& id);
+
+  /// Writes all changed rows.
+  void save();
+  void clear();
+
+ private:
+  void save(ExperimentRow& row);
+  void save(std::int64_t experiment, TrialRow& row);
+
+  SQLite::Database& database_;
+  SQLite::Statement load_experiment_;
+  SQLite::Statement add_experiment_;
+  SQLite::Statement save_experiment_;
+  SQLite::Statement save_spec_;
+  SQLite::Statement load_trial_;
+  SQLite::Statement add_trial_;
+  SQLite::Statement save_trial_;
+
+  std::map<std::string, std::optional<ExperimentRow>> experiments_;
+  std::map<std::pair<std::int64_t, Sequence>, std::optional<TrialRow>> trials_;
+  std::map<std::string, std::int64_t> replicas_;
+};
+
+}  // namespace autotune

@@ -1,0 +1,405 @@
+// The readers: each method is one statement, so that it sees one state of the database.
+#include <algorithm>
+#include <limits>
+#include <unordered_map>
+#include <utility>
+
+#include <SQLiteCpp/SQLiteCpp.h>
+#include <sqlite3.h>
+
+#include "store/event_codec.hpp"
+#include "store/metric_codec.hpp"
+#include "store/read_only_database.hpp"
+#include "store/schema.hpp"
+#include "store/secret_box.hpp"
+#include "store/sqlite.hpp"
+#include "store/sqlite_error.hpp"
+
+namespace autotune {
+namespace {
+
+constexpr int names_in_error_max = 10;
+
+/// Valid until the statement's next step.
+std::string_view view(const SQLite::Column& column) {
+  const auto* data = static_cast<const char*>(column.getBlob());
+  return {data == nullptr ? "" : data, static_cast<std::size_t>(column.getBytes())};
+}
+
+std::string text(const SQLite::Column& column) {
+  return std::string(view(column));
+}
+
+constexpr const char* experiment_sql =
+    "SELECT e.id, e.name, e.phase, e.max_trial_num, e.trial_concurrency, e.pending, e.running, e.succeeded, "
+    "e.failed, e.early_stopped, e.killed, e.best_sequence, e.best_value, t.parameters_json, "
+    "e.created_at_ms, e.started_at_ms, e.ended_at_ms, e.reason, e.running_ms, s.spec, s.options "
+    "FROM experiments e LEFT JOIN specs s ON s.experiment = e.key "
+    "LEFT JOIN trials t ON t.experiment = e.key AND t.sequence = e.best_sequence ";
+
+pb::ExperimentSummary read_experiment(SQLite::Statement& from) {
+  pb::ExperimentSummary out;
+  int i = 0;
+  out.set_id(text(from.getColumn(i++)));
+  out.set_name(text(from.getColumn(i++)));
+  out.set_phase(static_cast<pb::Phase>(from.getColumn(i++).getInt()));
+  out.set_max_trial_num(from.getColumn(i++).getInt64());
+  out.set_trial_concurrency(from.getColumn(i++).getInt());
+  auto* counts = out.mutable_counts();
+  counts->set_pending(from.getColumn(i++).getInt64());
+  counts->set_running(from.getColumn(i++).getInt64());
+  counts->set_succeeded(from.getColumn(i++).getInt64());
+  counts->set_failed(from.getColumn(i++).getInt64());
+  counts->set_early_stopped(from.getColumn(i++).getInt64());
+  counts->set_killed(from.getColumn(i++).getInt64());
+  if (auto best = from.getColumn(i); !best.isNull()) {
+    out.mutable_best()->set_sequence(best.getInt64());
+    out.mutable_best()->set_value(from.getColumn(i + 1).getDouble());
+    out.mutable_best()->set_parameters_json(text(from.getColumn(i + 2)));
+  }
+  i += 3;
+  out.set_created_at_ms(from.getColumn(i++).getInt64());
+  out.set_started_at_ms(from.getColumn(i++).getInt64());
+  out.set_ended_at_ms(from.getColumn(i++).getInt64());
+  out.set_reason(text(from.getColumn(i++)));
+  out.set_running_ms(from.getColumn(i++).getInt64());
+  auto spec = view(from.getColumn(i++));
+  if (!out.mutable_spec()->ParseFromArray(spec.data(), static_cast<int>(spec.size())))
+    throw StoreFault(ErrorCode::data_loss, "the stored spec of " + out.id() + " is damaged");
+  auto options = view(from.getColumn(i++));
+  if (!out.mutable_options()->ParseFromArray(options.data(), static_cast<int>(options.size())))
+    throw StoreFault(ErrorCode::data_loss, "the stored options of " + out.id() + " are damaged");
+  return out;
+}
+
+constexpr const char* trial_sql =
+    "SELECT t.sequence, t.id, t.state, t.parameters_json, t.final_metrics, t.attempt, t.node, "
+    "t.created_at_ms, t.started_at_ms, t.ended_at_ms, t.reason, t.detail, t.intermediate_count "
+    "FROM trials t ";
+
+void read_trial(SQLite::Statement& from, pb::TrialSummary& out) {
+  int i = 0;
+  out.set_sequence(from.getColumn(i++).getInt64());
+  out.set_id(text(from.getColumn(i++)));
+  out.set_state(static_cast<pb::TrialState>(from.getColumn(i++).getInt()));
+  out.set_parameters_json(text(from.getColumn(i++)));
+  if (!decode_metrics(view(from.getColumn(i++)), *out.mutable_final_metrics()))
+    throw StoreFault(ErrorCode::data_loss,
+                     "the final result of trial " + std::to_string(out.sequence()) + " is damaged");
+  out.set_attempt(from.getColumn(i++).getInt());
+  out.set_node(text(from.getColumn(i++)));
+  out.set_created_at_ms(from.getColumn(i++).getInt64());
+  out.set_started_at_ms(from.getColumn(i++).getInt64());
+  out.set_ended_at_ms(from.getColumn(i++).getInt64());
+  out.set_reason(text(from.getColumn(i++)));
+  out.set_detail(text(from.getColumn(i++)));
+  out.set_intermediate_count(from.getColumn(i++).getInt64());
+}
+
+/// Reports of the newest attempts, trial by trial, each trial's in order of commit.
+class ReportCollector {
+ public:
+  explicit ReportCollector(std::unordered_map<std::int64_t, std::string> replicas)
+      : replicas_(std::move(replicas)) {}
+
+  void add(SQLite::Statement& from) {
+    const auto sequence = from.getColumn(0).getInt64();
+    if (!reports_.empty() && reports_.back().sequence() != sequence)
+      end_trial();
+    numbers_.push_back(from.getColumn(9).getInt64());
+    auto& report = reports_.emplace_back();
+    report.set_sequence(sequence);
+    report.set_attempt(from.getColumn(1).getInt());
+    report.set_replica(replicas_[from.getColumn(2).getInt64()]);
+    report.set_line(from.getColumn(3).getInt64());
+    report.set_kind(static_cast<pb::ReportKind>(from.getColumn(4).getInt()));
+    report.set_step(from.getColumn(5).getInt64());
+    report.set_at_ms(from.getColumn(8).getInt64());
+    if (auto named = from.getColumn(7); !named.isNull()) {
+      if (!decode_metrics(view(named), *report.mutable_metrics()))
+        throw StoreFault(ErrorCode::data_loss,
+                         "a report of trial " + std::to_string(sequence) + " is damaged");
+      return;
+    }
+    auto* metric = report.add_metrics();
+    metric->set_name("default");
+    auto value = from.getColumn(6);
+    metric->set_value(value.isNull() ? std::numeric_limits<double>::quiet_NaN() : value.getDouble());
+  }
+
+  std::vector<pb::Report> finish() {
+    end_trial();
+    return std::move(reports_);
+  }
+
+ private:
+  /// Rows come by replica and line; several replicas' reports are put into the order in which they were stored.
+  void end_trial() {
+    if (!std::is_sorted(numbers_.begin(), numbers_.end())) {
+      std::vector<std::pair<std::int64_t, pb::Report>> trial;
+      trial.reserve(numbers_.size());
+      for (std::size_t i = 0; i < numbers_.size(); ++i)
+        trial.emplace_back(numbers_[i], std::move(reports_[first_ + i]));
+      std::sort(trial.begin(), trial.end(),
+                [](const auto& a, const auto& b) { return a.first < b.first; });
+      for (std::size_t i = 0; i < trial.size(); ++i)
+        reports_[first_ + i] = std::move(trial[i].second);
+    }
+    numbers_.clear();
+    first_ = reports_.size();
+  }
+
+  std::unordered_map<std::int64_t, std::string> replicas_;
+  std::vector<pb::Report> reports_;
+  std::vector<std::int64_t> numbers_;  ///< of the reports from `first_` on
+  std::size_t first_ = 0;
+};
+
+class SqliteReader final : public StoreReader {
+ public:
+  SqliteReader(ReadOnlyDatabase database, std::filesystem::path path, std::filesystem::path key_path)
+      : database_(std::move(database)), path_(std::move(path)), key_path_(std::move(key_path)) {}
+
+  Result<std::vector<pb::ExperimentSummary>> experiments() override {
+    return guarded([&] {
+      SQLite::Statement rows(*database_, std::string(experiment_sql) + "ORDER BY e.key");
+      std::vector<pb::ExperimentSummary> out;
+      while (rows.executeStep())
+        out.push_back(read_experiment(rows));
+      return out;
+    });
+  }
+
+  Result<pb::ExperimentSummary> experiment(const std::string& id_or_name) override {
+    return guarded([&] {
+      SQLite::Statement row(*database_, std::string(experiment_sql) +
+                                            "WHERE e.id = ?1 OR e.name = ?1 "
+                                            "ORDER BY e.id = ?1 DESC, e.key DESC LIMIT 1");
+      row.bind(1, id_or_name);
+      if (!row.executeStep())
+        throw StoreFault(ErrorCode::not_found, unknown_experiment(id_or_name));
+      return read_experiment(row);
+    });
+  }
+
+  Result<std::vector<pb::TrialSummary>> trials(const std::string& experiment_id) override {
+    return guarded([&] {
+      const auto key = key_of(experiment_id);
+      SQLite::Statement rows(*database_,
+                             std::string(trial_sql) + "WHERE t.experiment = ? ORDER BY t.sequence");
+      rows.bind(1, key);
+      std::vector<pb::TrialSummary> out;
+      while (rows.executeStep())
+        read_trial(rows, out.emplace_back());
+      return out;
+    });
+  }
+
+  Result<pb::TrialSummary> trial(const std::string& experiment_id, Sequence sequence) override {
+    return guarded([&] {
+      const auto key = key_of(experiment_id);
+      SQLite::Statement row(*database_,
+                            std::string(trial_sql) + "WHERE t.experiment = ? AND t.sequence = ?");
+      row.bind(1, key);
+      row.bind(2, sequence);
+      if (!row.executeStep())
+        throw StoreFault(ErrorCode::not_found, unknown_trial(experiment_id, key, sequence));
+      pb::TrialSummary out;
+      read_trial(row, out);
+      return out;
+    });
+  }
+
+  Result<std::vector<pb::Report>> reports(const std::string& experiment_id,
+                                          std::optional<Sequence> sequence,
+                                          pb::ReportKind kind) override {
+    return guarded([&] {
+      const auto key = key_of(experiment_id);
+      std::string sql =
+          "SELECT m.sequence, m.attempt, m.replica, m.line, m.kind, m.step, m.value, m.named, m.at_ms, "
+          "m.number FROM trials t CROSS JOIN metrics m ON m.experiment = t.experiment "
+          "AND m.sequence = t.sequence AND m.attempt = t.attempt WHERE t.experiment = ?1 ";
+      if (sequence)
+        sql += "AND t.sequence = ?2 ";
+      if (kind != pb::REPORT_KIND_UNSPECIFIED)
+        sql += "AND m.kind = ?3 ";
+      SQLite::Statement rows(*database_, sql + "ORDER BY t.sequence, m.replica, m.line");
+      rows.bind(1, key);
+      if (sequence)
+        rows.bind(2, *sequence);
+      if (kind != pb::REPORT_KIND_UNSPECIFIED)
+        rows.bind(3, static_cast<int>(kind));
+      ReportCollector collector(replica_names());
+      while (rows.executeStep())
+        collector.add(rows);
+      return collector.finish();
+    });
+  }
+
+  Result<std::optional<pb::Report>> last_report(const std::string& experiment_id,
+                                                Sequence sequence) override {
+    return guarded([&] {
+      // One step into the index per replica, however many reports there are.
+      SQLite::Statement row(
+          *database_, "SELECT m.sequence, m.attempt, m.replica, m.line, m.kind, m.step, m.value, m.named, "
+                      "m.at_ms, m.number FROM trials t CROSS JOIN replicas r CROSS JOIN metrics m "
+                      "ON m.experiment = t.experiment AND m.sequence = t.sequence "
+                      "AND m.attempt = t.attempt AND m.replica = r.key AND m.line = "
+                      "(SELECT line FROM metrics l WHERE l.experiment = t.experiment "
+                      "AND l.sequence = t.sequence AND l.attempt = t.attempt AND l.replica = r.key "
+                      "AND l.kind = ?3 ORDER BY line DESC LIMIT 1) "
+                      "WHERE t.experiment = ?1 AND t.sequence = ?2 ORDER BY m.number DESC LIMIT 1");
+      row.bind(1, key_of(experiment_id));
+      row.bind(2, sequence);
+      row.bind(3, static_cast<int>(pb::REPORT_KIND_INTERMEDIATE));
+      std::optional<pb::Report> last;
+      if (row.executeStep()) {
+        ReportCollector collector(replica_names());
+        collector.add(row);
+        last = std::move(collector.finish().front());
+      }
+      return last;
+    });
+  }
+
+  Result<std::int64_t> last_report_line(const AttemptKey& attempt,
+                                        const std::string& replica) override {
+    return guarded([&] {
+      SQLite::Statement row(*database_,
+                            "SELECT MAX(line) FROM metrics WHERE "
+                            "experiment = (SELECT key FROM experiments WHERE id = ?) AND sequence = ? "
+                            "AND attempt = ? AND replica = (SELECT key FROM replicas WHERE name = ?)");
+      row.bind(1, attempt.experiment_id);
+      row.bind(2, attempt.sequence);
+      row.bind(3, attempt.attempt);
+      row.bind(4, replica);
+      return row.executeStep() ? row.getColumn(0).getInt64() : std::int64_t{0};
+    });
+  }
+
+  Result<std::vector<StoredEvent>> events(const std::string& experiment_id,
+                                          std::optional<Sequence> sequence) override {
+    return guarded([&] {
+      const auto key = key_of(experiment_id);
+      std::string sql = "SELECT number, payload FROM events WHERE experiment = ?1 ";
+      if (sequence)
+        sql += "AND number BETWEEN "
+               "(SELECT first_event FROM trials WHERE experiment = ?1 AND sequence = ?2) AND "
+               "(SELECT last_event FROM trials WHERE experiment = ?1 AND sequence = ?2) "
+               "AND sequence = ?2 ";
+      SQLite::Statement rows(*database_, sql + "ORDER BY number");
+      rows.bind(1, key);
+      if (sequence)
+        rows.bind(2, *sequence);
+      std::vector<StoredEvent> out;
+      while (rows.executeStep()) {
+        auto& stored = out.emplace_back();
+        stored.number = rows.getColumn(0).getInt64();
+        if (const auto* wrong = decode_event(view(rows.getColumn(1)), stored.event))
+          throw StoreFault(ErrorCode::data_loss, "event " + std::to_string(stored.number) + " in " +
+                                                     path_.string() + " is damaged: it holds " + wrong);
+      }
+      return out;
+    });
+  }
+
+  Result<std::vector<pb::SecretDocument>> secrets(const std::string& experiment_id) override {
+    return guarded([&] {
+      SQLite::Statement rows(*database_,
+                             "SELECT name, sealed FROM secrets WHERE experiment_id = ? ORDER BY name");
+      rows.bind(1, experiment_id);
+      std::vector<pb::SecretDocument> out;
+      while (rows.executeStep())
+        out.push_back(unseal(experiment_id, text(rows.getColumn(0)), view(rows.getColumn(1))));
+      return out;
+    });
+  }
+
+  Result<std::int64_t> stored_bytes(const std::string& experiment_id) override {
+    return guarded([&] {
+      SQLite::Statement row(*database_, "SELECT stored_bytes FROM experiments WHERE id = ?");
+      row.bind(1, experiment_id);
+      if (!row.executeStep())
+        throw StoreFault(ErrorCode::not_found, unknown_experiment(experiment_id));
+      return row.getColumn(0).getInt64();
+    });
+  }
+
+ private:
+  /// Calls `read`, whose exceptions become errors.
+  template <class Read>
+  auto guarded(const Read& read) -> Result<decltype(read())> {
+    try {
+      return read();
+    } catch (const std::exception& e) {
+      return tl::unexpected(store_error(e, "read " + path_.string()));
+    }
+  }
+
+  std::int64_t key_of(const std::string& id) {
+    SQLite::Statement row(*database_, "SELECT key FROM experiments WHERE id = ?");
+    row.bind(1, id);
+    if (!row.executeStep())
+      throw StoreFault(ErrorCode::not_found, unknown_experiment(id));
+    return row.getColumn(0).getInt64();
+  }
+
+  std::string unknown_experiment(const std::string& asked) {
+    SQLite::Statement rows(*database_, "SELECT id FROM experiments ORDER BY key DESC LIMIT ?");
+    rows.bind(1, names_in_error_max + 1);
+    std::string known;
+    for (int n = 0; rows.executeStep(); ++n)
+      known += (n == 0 ? "" : ", ") + (n < names_in_error_max ? text(rows.getColumn(0)) : "...");
+    return "experiment '" + asked + "' is unknown in " + path_.string() + "; " +
+           (known.empty() ? "there are none" : "known are: " + known);
+  }
+
+  std::string unknown_trial(const std::string& id, std::int64_t key, Sequence sequence) {
+    SQLite::Statement row(*database_, "SELECT MAX(sequence) FROM trials WHERE experiment = ?");
+    row.bind(1, key);
+    auto last = row.executeStep() ? row.getColumn(0) : SQLite::Column(nullptr, 0);
+    return "trial " + id + "/" + std::to_string(sequence) + " is unknown; " +
+           (last.isNull() ? "there are none yet" : "the last one is " + text(last));
+  }
+
+  std::unordered_map<std::int64_t, std::string> replica_names() {
+    SQLite::Statement rows(*database_, "SELECT key, name FROM replicas");
+    std::unordered_map<std::int64_t, std::string> names;
+    while (rows.executeStep())
+      names.emplace(rows.getColumn(0).getInt64(), text(rows.getColumn(1)));
+    return names;
+  }
+
+  pb::SecretDocument unseal(const std::string& experiment_id, const std::string& name,
+                            std::string_view sealed) {
+    auto box =
+        SecretBox::open(key_path_.empty() ? path_.parent_path() / "secret.key" : key_path_);
+    if (!box)
+      throw StoreFault(ErrorCode::data_loss, box.error().message);
+    auto plain = box->unseal(sealed, experiment_id + "/" + name);
+    if (!plain)
+      throw StoreFault(plain.error().code, "secret '" + name + "': " + plain.error().message);
+    pb::SecretDocument out;
+    if (!out.ParseFromString(*plain))
+      throw StoreFault(ErrorCode::data_loss, "secret '" + name + "' is damaged");
+    return out;
+  }
+
+  ReadOnlyDatabase database_;
+  std::filesystem::path path_;
+  std::filesystem::path key_path_;
+};
+
+}  // namespace
+
+Result<std::unique_ptr<StoreReader>> open_reader(const std::filesystem::path& path,
+                                                 const ReaderOptions& options) {
+  auto database = ReadOnlyDatabase::open(path);
+  if (!database)
+    return tl::unexpected(database.error());
+  if (auto fine = check_version(**database, path); !fine)
+    return tl::unexpected(fine.error());
+  return std::make_unique<SqliteReader>(std::move(*database), path, options.key_path);
+}
+
+}  // namespace autotune
