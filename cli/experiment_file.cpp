@@ -33,6 +33,25 @@ Result<std::string> text_of(const std::string& path) {
   return std::string(std::istreambuf_iterator<char>(in), {});
 }
 
+void warn_about(const pb::ExperimentSpec& spec, const LoadedFile& file) {
+  const auto& secret = spec.aistore().secret();
+  bool known = secret.empty() || std::any_of(file.secrets.begin(), file.secrets.end(),
+                                             [&](const auto& one) { return one.name() == secret; });
+  if (!known)
+    std::cerr << "warning: spec.aistore: Secret '" << secret
+              << "' is not known here, so nothing is recorded there; the results stay with the experiment\n";
+  double cpu = 0;
+  for (const auto& task : spec.training_config().tasks())
+    cpu += task.replicas() * task.container().requests().cpu();
+  cpu *= spec.trial_concurrency();
+  auto cores = std::max(1u, std::thread::hardware_concurrency());
+  if (cpu > cores)
+    std::cerr << "notice: the trials that run together ask for " << cpu << " cores, this machine has " << cores
+              << "; they share them (--strict-resources makes trials wait instead)\n";
+}
+
+}  // namespace
+
 Result<pb::RunOptions> options_of(const FileOptions& options) {
   pb::RunOptions result;
   for (const auto& text : options.volumes) {
@@ -54,7 +73,6 @@ Result<pb::RunOptions> options_of(const FileOptions& options) {
   return result;
 }
 
-/// A claim that the file names and nobody has said where it is: better known before anything starts.
 Result<void> check_claims(const pb::ExperimentSpec& spec, const pb::RunOptions& options) {
   if (spec.launcher().kind() == "simulated" || spec.launcher().kind() == "kubernetes")
     return {};
@@ -72,33 +90,27 @@ Result<void> check_claims(const pb::ExperimentSpec& spec, const pb::RunOptions& 
               "the file mounts a PersistentVolumeClaim; say which folder of this machine it is: " + text);
 }
 
-void warn_about(const pb::ExperimentSpec& spec, const LoadedFile& file) {
-  const auto& secret = spec.aistore().secret();
-  bool known = secret.empty() || std::any_of(file.secrets.begin(), file.secrets.end(),
-                                             [&](const auto& one) { return one.name() == secret; });
-  if (!known)
-    std::cerr << "warning: spec.aistore: Secret '" << secret
-              << "' is not known here, so nothing is recorded there; the results stay with the experiment\n";
-  double cpu = 0;
-  for (const auto& task : spec.training_config().tasks())
-    cpu += task.replicas() * task.container().requests().cpu();
-  cpu *= spec.trial_concurrency();
-  auto cores = std::max(1u, std::thread::hardware_concurrency());
-  if (cpu > cores)
-    std::cerr << "notice: the trials that run together ask for " << cpu << " cores, this machine has " << cores
-              << "; they share them (--strict-resources makes trials wait instead)\n";
-}
-
-}  // namespace
-
-Result<LoadedFile> read_file(const FileOptions& options) {
+Result<LoadedFile> load_file(const FileOptions& options) {
   auto text = text_of(options.file);
   if (!text)
     return tl::unexpected(text.error());
   auto overrides = options.overrides;
   if (!options.name.empty())
     overrides.push_back("metadata.name=" + options.name);
-  auto file = load_and_check(*text, options.file, overrides);
+  auto file = load_and_check(*text, options.file, overrides, {.honor_run_as_user = options.honor_run_as_user});
+  if (options.seed)
+    for (auto& loaded : file.experiments)
+      loaded.spec.set_seed(*options.seed);
+  if (file.ok() && file.experiments.empty())
+    return fail(ErrorCode::invalid_argument, options.file + " holds no AutoTuneExperiment");
+  return file;
+}
+
+Result<LoadedFile> read_file(const FileOptions& options) {
+  auto loaded = load_file(options);
+  if (!loaded)
+    return loaded;
+  auto& file = *loaded;
   std::size_t errors = 0;
   for (const auto& diagnostic : file.diagnostics) {
     std::cerr << format(diagnostic) << "\n";
@@ -107,9 +119,7 @@ Result<LoadedFile> read_file(const FileOptions& options) {
   if (errors > 0)
     return fail(ErrorCode::invalid_argument, std::to_string(errors) + (errors == 1 ? " mistake" : " mistakes") +
                                                  " in " + options.file + "; nothing was started");
-  if (file.experiments.empty())
-    return fail(ErrorCode::invalid_argument, options.file + " holds no AutoTuneExperiment");
-  return file;
+  return loaded;
 }
 
 Result<std::vector<pb::Submit>> submissions_of(const FileOptions& options) {
@@ -124,8 +134,6 @@ Result<std::vector<pb::Submit>> submissions_of(const FileOptions& options) {
     pb::Submit submit;
     *submit.mutable_spec() = std::move(loaded.spec);
     *submit.mutable_options() = *run_options;
-    if (options.seed)
-      submit.mutable_spec()->set_seed(*options.seed);
     if (auto found = check_claims(submit.spec(), *run_options); !found)
       return tl::unexpected(found.error());
     warn_about(submit.spec(), *file);

@@ -23,12 +23,22 @@ struct FileOptions {
   bool strict_resources = false;
 };
 
+/// Loads and checks; what is wrong stands in the file's diagnostics, nothing is printed. Errors: not_found (no such
+/// file), invalid_argument (not readable as text at all, no experiment in it).
+Result<LoadedFile> load_file(const FileOptions& options);
+
 /// Loads and checks; prints every diagnostic on stderr. Errors: not_found (no such file), invalid_argument (the
 /// mistakes are printed already, so the text is a count of them).
 Result<LoadedFile> read_file(const FileOptions& options);
 
 /// The options of `FileOptions` as those of a verb.
 void add_file_options(CLI::App& verb, FileOptions& options);
+
+/// What `run` was told beside the file. Error: invalid_argument (no CLAIM=DIR, no such folder).
+Result<pb::RunOptions> options_of(const FileOptions& options);
+
+/// Error: invalid_argument where the spec mounts a claim and nobody has said where it is.
+Result<void> check_claims(const pb::ExperimentSpec& spec, const pb::RunOptions& options);
 
 /// One submission for each experiment of the file.
 Result<std::vector<pb::Submit>> submissions_of(const FileOptions& options);

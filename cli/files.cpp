@@ -1,0 +1,300 @@
+// validate, algorithms, tuner-stdio: verbs that need neither a home nor a server.
+#include <algorithm>
+#include <iostream>
+#include <iterator>
+#include <sstream>
+
+#include "cli/columns.hpp"
+#include "cli/experiment_file.hpp"
+#include "config/yaml_reader.hpp"
+#include "tuner/factory.hpp"
+#if __has_include("tuner/stdio.hpp")  // TRANSITIONAL until it has landed
+#include "tuner/stdio.hpp"
+#define AUTOTUNE_HAS_STDIO
+#endif
+
+namespace autotune::cli {
+
+namespace {
+
+// ---- validate ----
+
+std::string counted(std::int64_t count, const std::string& word) {
+  return std::to_string(count) + " " + word + (count == 1 ? "" : "s");
+}
+
+/// "mnist: TPE, 4 parameters, 20 trials, 3 at a time".
+std::string in_one_line(const LoadedExperiment& loaded) {
+  const auto& spec = loaded.spec;
+  auto text = spec.name() + ": " + deciding_algorithm(spec) + ", " +
+              counted(static_cast<std::int64_t>(loaded.search_space.parameters.size()), "parameter") + ", " +
+              (spec.max_trial_num() > 0 ? counted(spec.max_trial_num(), "trial") : "trials without limit") + ", " +
+              std::to_string(spec.trial_concurrency()) + " at a time";
+  if (spec.max_exec_seconds() > 0)
+    text += ", at most " + to_json(plain_number(spec.max_exec_seconds())) + " s";
+  return text;
+}
+
+Value to_value(const LoadedExperiment& loaded) {
+  const auto& spec = loaded.spec;
+  return Object{{"name", spec.name()},
+                {"algorithm", deciding_algorithm(spec)},
+                {"parameterCount", Value::integer(static_cast<std::int64_t>(loaded.search_space.parameters.size()))},
+                {"maxTrialNum", Value::integer(spec.max_trial_num())},
+                {"trialConcurrency", Value::integer(spec.trial_concurrency())},
+                {"maxExecSeconds", plain_number(spec.max_exec_seconds())}};
+}
+
+Value to_value(const Diagnostic& diagnostic) {
+  return Object{{"file", diagnostic.file},
+                {"line", Value::integer(diagnostic.line)},
+                {"column", Value::integer(diagnostic.column)},
+                {"severity", diagnostic.severity == Severity::error ? "error" : "warning"},
+                {"path", diagnostic.path},
+                {"message", diagnostic.message}};
+}
+
+Value verdict(const LoadedFile& file) {
+  Array experiments, diagnostics;
+  for (const auto& loaded : file.experiments)
+    experiments.push_back(to_value(loaded));
+  for (const auto& diagnostic : file.diagnostics)
+    diagnostics.push_back(to_value(diagnostic));
+  return Object{{"valid", file.ok()}, {"experiments", experiments}, {"diagnostics", diagnostics}};
+}
+
+/// The specs with their defaults, one YAML document each.
+std::string as_yaml(const LoadedFile& file) {
+  std::string text;
+  for (const auto& loaded : file.experiments)
+    text += (text.empty() ? "" : "---\n") + print_spec(loaded.spec);
+  return text;
+}
+
+/// The same as one JSON document: a list where there are several.
+Value as_json(const LoadedFile& file) {
+  Array items;
+  for (const auto& loaded : file.experiments) {
+    auto text = print_spec(loaded.spec);
+    for (const auto& document : config::read_yaml(config::Source(text)).documents)
+      items.push_back(config::to_value(document));
+  }
+  if (items.size() == 1)
+    return items.front();
+  return Object{{"apiVersion", "tensorstack.dev/v1beta1"}, {"kind", "AutoTuneExperimentList"}, {"items", items}};
+}
+
+/// What is no mistake in the file but would keep `run` from starting it on this machine.
+void warn_of_claims(const LoadedFile& file, const pb::RunOptions& options) {
+  for (const auto& loaded : file.experiments)
+    if (auto found = check_claims(loaded.spec, options); !found)
+      std::cerr << "notice: " << loaded.spec.name() << ": " << found.error().message << "\n";
+}
+
+int validate(const Common& common, const FileOptions& options, bool print) {
+  auto run_options = options_of(options);
+  if (!run_options)
+    return report(run_options.error());
+  auto file = load_file(options);
+  if (!file)
+    return report(file.error());
+  std::size_t errors = 0;
+  for (const auto& diagnostic : file->diagnostics) {
+    std::cerr << format(diagnostic) << "\n";
+    errors += diagnostic.severity == Severity::error ? 1 : 0;
+  }
+  bool json = common.output == "json";
+  if (errors > 0) {
+    if (json && !print)
+      print_json(verdict(*file));
+    return report({ErrorCode::invalid_argument,
+                   counted(static_cast<std::int64_t>(errors), "mistake") + " in " + options.file});
+  }
+  warn_of_claims(*file, *run_options);
+  if (print && json)
+    print_json(as_json(*file));
+  else if (print)
+    std::cout << as_yaml(*file);
+  else if (json)
+    print_json(verdict(*file));
+  else
+    for (const auto& loaded : file->experiments)
+      std::cout << in_one_line(loaded) << "\n";
+  return exit_fine;
+}
+
+// ---- algorithms ----
+
+std::string joined(const std::vector<std::string>& words, const std::string& otherwise = "") {
+  std::string text;
+  for (const auto& word : words)
+    text += (text.empty() ? "" : ", ") + word;
+  return text.empty() ? otherwise : text;
+}
+
+std::vector<std::string> names_of_types(const AlgorithmInfo& info) {
+  std::vector<std::string> names;
+  for (auto type : info.types)
+    names.emplace_back(name_of(type));
+  if (info.nested)
+    names.emplace_back("nested choice");
+  return names;
+}
+
+/// The types on one line of the overview: the ten that most algorithms take have a name.
+std::string short_types(const AlgorithmInfo& info) {
+  if (info.types.empty())
+    return "-";  // an assessor looks at results alone
+  constexpr auto last_common = ParameterType::qlognormal;
+  auto names = names_of_types(info);
+  auto common = std::count_if(info.types.begin(), info.types.end(), [](auto type) { return type <= last_common; });
+  if (common != static_cast<std::ptrdiff_t>(last_common) + 1)
+    return joined(names);
+  return info.nested ? "all, nested" : "all";
+}
+
+std::string word_for(ArgumentKind kind) {
+  switch (kind) {
+    case ArgumentKind::boolean: return "boolean";
+    case ArgumentKind::integer: return "integer";
+    case ArgumentKind::real: return "number";
+    case ArgumentKind::word: return "word";
+    case ArgumentKind::group: return "object";
+  }
+  return "";
+}
+
+Value texts(const std::vector<std::string>& words) {
+  Array array;
+  for (const auto& word : words)
+    array.emplace_back(word);
+  return array;
+}
+
+Value arguments_value(const std::vector<ArgumentInfo>& table) {
+  Array array;
+  for (const auto& argument : table) {
+    Object object{{"name", argument.name},
+                  {"type", word_for(argument.kind)},
+                  {"range", argument.range()},
+                  {"default", argument.fallback},
+                  {"meaning", argument.meaning}};
+    if (!argument.words.empty())
+      object.emplace_back("words", texts(argument.words));
+    if (!argument.members.empty())
+      object.emplace_back("members", arguments_value(argument.members));
+    array.emplace_back(std::move(object));
+  }
+  return array;
+}
+
+Value to_value(const AlgorithmInfo& info) {
+  Object object{{"name", info.name},
+                {"kind", std::string(name_of(info.kind))},
+                {"aliases", texts(info.aliases)},
+                {"summary", info.summary},
+                {"source", info.source},
+                {"types", texts(names_of_types(info))}};
+  object.emplace_back("defaultDirection",
+                      info.default_direction ? Value(std::string(name_of(*info.default_direction))) : Value());
+  object.emplace_back("arguments", arguments_value(info.arguments));
+  return object;
+}
+
+void add_rows(Columns& columns, const std::vector<ArgumentInfo>& table, const std::string& above) {
+  for (const auto& argument : table) {
+    auto name = above + argument.name;
+    auto fallback = argument.kind == ArgumentKind::group || argument.fallback.is_null()
+                        ? std::string("-")
+                        : to_json(argument.fallback);
+    columns.add({name, argument.range(), fallback, argument.meaning});
+    add_rows(columns, argument.members, name + ".");
+  }
+}
+
+int print_algorithm(const AlgorithmInfo& info) {
+  std::cout << info.name << " (" << name_of(info.kind) << ")\n" << info.summary << "\n\n";
+  Columns facts;
+  facts.add({"Source:", info.source});
+  if (!info.aliases.empty())
+    facts.add({"Also named:", joined(info.aliases)});
+  if (!info.types.empty())
+    facts.add({"Types:", joined(names_of_types(info))});
+  if (info.default_direction)
+    facts.add({"Direction:", std::string(name_of(*info.default_direction)) + " unless told otherwise"});
+  facts.print(std::cout);
+  if (info.arguments.empty()) {
+    std::cout << "\nIt takes no classArgs.\n";
+    return exit_fine;
+  }
+  std::cout << "\n";
+  Columns arguments({"CLASSARGS", "VALUES", "DEFAULT", "MEANING"});
+  add_rows(arguments, info.arguments, "");
+  arguments.print(std::cout);
+  return exit_fine;
+}
+
+int unknown_algorithm(const std::string& name) {
+  if (known_but_absent(name))
+    return report({ErrorCode::not_found, "'" + name + "' is a name of the file format that this version does not "
+                                         "have; `autotune algorithms` lists those it has"});
+  std::vector<std::string> known;
+  for (const auto& info : algorithms())
+    known.push_back(info.name);
+  auto near = nearest_name(name, known);
+  return report({ErrorCode::not_found, "algorithm '" + name + "' is unknown; " +
+                                           (near.empty() ? "" : "did you mean '" + near + "'? ") + "Known are: " +
+                                           joined(known)});
+}
+
+int show_algorithms(const Common& common, const std::string& name) {
+  bool json = common.output == "json";
+  if (!name.empty()) {
+    const auto* info =
+        find_algorithm(name, {AlgorithmKind::tuner, AlgorithmKind::assessor, AlgorithmKind::advisor});
+    if (info == nullptr)
+      return unknown_algorithm(name);
+    if (!json)
+      return print_algorithm(*info);
+    print_json(to_value(*info));
+    return exit_fine;
+  }
+  if (json) {
+    Array array;
+    for (const auto& info : algorithms())
+      array.push_back(to_value(info));
+    print_json(array);
+    return exit_fine;
+  }
+  Columns columns({"NAME", "KIND", "TYPES", "SUMMARY"});
+  for (const auto& info : algorithms())
+    columns.add({info.name, std::string(name_of(info.kind)), short_types(info), info.summary});
+  columns.print(std::cout);
+  return exit_fine;
+}
+
+// ---- tuner-stdio ----
+
+#ifdef AUTOTUNE_HAS_STDIO
+
+#endif
+
+}  // namespace
+
+void add_files(CLI::App& app, Common& common, int& exit_code) {
+  auto options = std::make_shared<FileOptions>();
+  auto print = std::make_shared<bool>(false);
+  auto* check = add_verb(app, common, "validate", "Say all that is wrong with an experiment's file; start nothing");
+  add_file_options(*check, *options);
+  check->add_flag("--print", *print, "Print the experiment with its defaults filled in");
+  add_output_option(*check, common, {"json"});
+  check->callback([&common, &exit_code, options, print] { exit_code = validate(common, *options, *print); });
+
+  auto name = std::make_shared<std::string>();
+  auto* list = add_verb(app, common, "algorithms", "List tuners, assessors and advisors, or tell all of one");
+  list->add_option("NAME", *name, "The one to tell all of")->type_name("");
+  add_output_option(*list, common, {"json"});
+  list->callback([&common, &exit_code, name] { exit_code = show_algorithms(common, *name); });
+}
+
+}  // namespace autotune::cli
