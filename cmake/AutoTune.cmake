@@ -8,7 +8,7 @@ function(autotune_layer name)
   target_link_libraries(autotune_${name} PUBLIC ${ARG_LINK} PRIVATE autotune_warnings)
 endfunction()
 
-# autotune_test(name SOURCES ... LINK ... [DATA VAR=VALUE ...]): a Catch2 program, each TEST_CASE a ctest test.
+# autotune_test(name SOURCES ... LINK ... [TIMEOUT SECONDS] [ENVIRONMENT VAR=VALUE ...]): a Catch2 program, each TEST_CASE a ctest test.
 function(autotune_test name)
   cmake_parse_arguments(ARG "" "TIMEOUT" "SOURCES;LINK;ENVIRONMENT" ${ARGN})
   if(NOT AUTOTUNE_BUILD_TESTS)
@@ -23,4 +23,30 @@ function(autotune_test name)
   endif()
   catch_discover_tests(${name}_test TEST_PREFIX "${name}: "
                        PROPERTIES TIMEOUT ${ARG_TIMEOUT} ENVIRONMENT "${ARG_ENVIRONMENT}")
+endfunction()
+
+# autotune_fuzzer(name SOURCES ... LINK ... [CORPUS dir] [MAX_LENGTH bytes]): a libFuzzer target <name>_fuzzer for
+# the layers below the actors; tests/fuzz/run.sh starts from the files in CORPUS (default corpus/<name>).
+function(autotune_fuzzer name)
+  cmake_parse_arguments(ARG "" "CORPUS;MAX_LENGTH" "SOURCES;LINK" ${ARGN})
+  if(NOT AUTOTUNE_BUILD_FUZZERS)
+    return()
+  endif()
+  if(NOT ARG_CORPUS)
+    set(ARG_CORPUS corpus/${name})
+  endif()
+  if(NOT ARG_MAX_LENGTH)
+    set(ARG_MAX_LENGTH 4096)
+  endif()
+  cmake_path(ABSOLUTE_PATH ARG_CORPUS BASE_DIRECTORY ${CMAKE_CURRENT_SOURCE_DIR})
+  if(NOT IS_DIRECTORY ${ARG_CORPUS})
+    message(FATAL_ERROR "the corpus of fuzzer ${name} is missing: ${ARG_CORPUS}")
+  endif()
+  add_executable(${name}_fuzzer ${ARG_SOURCES})
+  target_link_libraries(${name}_fuzzer PRIVATE ${ARG_LINK} autotune_warnings)
+  target_link_options(${name}_fuzzer PRIVATE -fsanitize=fuzzer)
+  # What run.sh runs: one line a fuzzer.
+  set_property(GLOBAL APPEND_STRING PROPERTY AUTOTUNE_FUZZERS "${name}\t${ARG_MAX_LENGTH}\t${ARG_CORPUS}\n")
+  get_property(fuzzers GLOBAL PROPERTY AUTOTUNE_FUZZERS)
+  file(WRITE ${CMAKE_BINARY_DIR}/fuzzers.txt "${fuzzers}")
 endfunction()

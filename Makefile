@@ -1,0 +1,105 @@
+# A thin face over the CMake presets (CMakePresets.json): each target does all that it needs, from installing
+# packages on. Building by hand is as good: deploy/build-caf.sh, cmake --preset release, cmake --build build.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+.NOTPARALLEL:
+
+PREFIX ?= /usr/local
+JOBS ?= $(shell nproc)
+# Tests at a time; those that would disturb each other say so themselves.
+TEST_JOBS ?= $(JOBS)
+FUZZ_RUNS ?= 20000
+FUZZ_RUNS_LONG ?= 1000000
+
+export JOBS
+export NINJA_STATUS ?= [%f/%t, %es]
+# Trials and tests run `python3`: Debian's, whose scikit-learn the packages bring, comes first.
+export PATH := /usr/bin:$(PATH)
+# TSan of g++ 12 dies where the kernel places memory too randomly, hence a fixed layout for what it built.
+NO_ASLR := setarch $(shell uname -m) -R
+# CMake speaks when something is wrong.
+QUIETLY := --log-level=WARNING
+
+.PHONY: help
+help: ## this list
+	@echo 'make TARGET, where TARGET is'
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  \1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
+	@echo 'Variables: PREFIX=$(PREFIX) JOBS=$(JOBS) FUZZ_RUNS=$(FUZZ_RUNS)'
+	@echo 'The first build takes about 15 minutes on 2 cores (CAF 3 of them), a later one what has changed.'
+
+.PHONY: run
+run: build ## installs, builds, and runs the quick start (a minute)
+	build/bin/autotune run examples/quickstart/experiment.yaml
+
+.PHONY: build
+build: packages caf release ## build/bin/autotune
+
+.PHONY: test
+test: packages-test caf release ## all tests but the long ones
+	ctest --preset release -j $(TEST_JOBS)
+
+.PHONY: test-asan
+test-asan: packages-test caf ## the same under ASan and UBSan
+	cmake --preset asan $(QUIETLY)
+	cmake --build --preset asan -j $(JOBS)
+	ctest --preset asan -j $(TEST_JOBS)
+
+.PHONY: test-tsan
+test-tsan: packages-test ## the same under TSan, CAF included
+	deploy/build-caf.sh --sanitize thread
+	$(NO_ASLR) cmake --preset tsan $(QUIETLY)
+	$(NO_ASLR) cmake --build --preset tsan -j $(JOBS)
+	$(NO_ASLR) ctest --preset tsan -j $(TEST_JOBS)
+
+.PHONY: fuzz
+fuzz: packages-fuzz ## each fuzz target FUZZ_RUNS times
+	cmake --preset fuzz $(QUIETLY)
+	cmake --build --preset fuzz -j $(JOBS)
+	tests/fuzz/run.sh $(FUZZ_RUNS)
+
+.PHONY: bench
+bench: build ## the speed table of the README
+	bench/run.sh
+
+.PHONY: check
+check: packages-check caf configure ## format, include layers, scripts, clang-tidy
+	deploy/check-format.sh
+	deploy/check-layers.py --self-test
+	deploy/check-layers.py
+	deploy/check-scripts.sh
+	cmake --build --preset release -j $(JOBS) --target autotune_proto
+	deploy/check-tidy.py --build build --jobs $(JOBS)
+
+.PHONY: check-long
+check-long: test-tsan test-long ## TSan, the Keras example, a million runs of each fuzz target (hours)
+	$(MAKE) fuzz FUZZ_RUNS=$(FUZZ_RUNS_LONG)
+
+.PHONY: test-long
+test-long: packages-test caf release ## the long tests: Keras, the tutorial
+	ctest --preset long
+
+.PHONY: install
+install: build ## into PREFIX
+	cmake --install build --prefix $(PREFIX)
+
+.PHONY: clean
+clean: ## removes the build folders; CAF stays in its cache
+	rm -rf build build-asan build-tsan build-fuzz
+
+# What the targets above are made of.
+.PHONY: packages packages-test packages-fuzz packages-check caf configure release
+packages:
+	@deploy/install-packages.sh build run
+packages-test:
+	@deploy/install-packages.sh build run test
+packages-fuzz packages-check:
+	@deploy/install-packages.sh build run test check
+caf: packages
+	@deploy/build-caf.sh
+configure: caf
+	@[ -e build/build.ninja ] || echo 'The first build takes about 12 minutes on 2 cores.'
+	@cmake --preset release $(QUIETLY)
+release: configure
+	@cmake --build --preset release -j $(JOBS)
