@@ -1,5 +1,9 @@
 #include "store/schema.hpp"
 
+#include <array>
+#include <cstdint>
+#include <cstring>
+#include <fstream>
 #include <string>
 
 #include <sqlite3.h>
@@ -187,6 +191,32 @@ Result<void> migrate(SQLite::Database& database, const std::filesystem::path& pa
   } catch (const std::exception& e) {
     return tl::unexpected(store_error(e, "prepare the tables of " + path.string()));
   }
+}
+
+Result<void> check_whole(const std::filesystem::path& path) {
+  std::error_code error;
+  auto wal = path;
+  wal += "-wal";
+  if (std::filesystem::file_size(wal, error) > 0 && !error)
+    return {};
+  const auto bytes = std::filesystem::file_size(path, error);
+  std::array<unsigned char, 32> header{};
+  std::ifstream in(path, std::ios::binary);
+  if (error || !in.read(reinterpret_cast<char*>(header.data()), header.size()))
+    return {};
+  // https://www.sqlite.org/fileformat.html: magic, page size at 16 (1 stands for 65536), pages at 28.
+  if (std::memcmp(header.data(), "SQLite format 3", 16) != 0)
+    return {};
+  std::uint64_t page = header[16] << 8 | header[17];
+  if (page == 1)
+    page = 65536;
+  const auto pages = std::uint64_t{header[28]} << 24 | std::uint64_t{header[29]} << 16 |
+                     std::uint64_t{header[30]} << 8 | header[31];
+  if (bytes >= page * pages)
+    return {};
+  return fail(ErrorCode::data_loss,
+              path.string() + " is torn: it has " + std::to_string(bytes) + " bytes of " +
+                  std::to_string(page * pages) + "; put a backup (*.backup-*) in its place, or move it away");
 }
 
 Result<void> check_version(SQLite::Database& database, const std::filesystem::path& path) {

@@ -28,6 +28,10 @@ inline constexpr int application_id = 0x4154554e;
 Result<void> migrate(SQLite::Database& database, const std::filesystem::path& path,
                      std::span<const Migration> steps = migrations());
 
+/// data_loss where the file is shorter than its own header says (a torn copy); fine where it is absent, or where a
+/// WAL still holds what is missing.
+Result<void> check_whole(const std::filesystem::path& path);
+
 /// For readers, who change nothing: fine where the database has the version of this program.
 Result<void> check_version(SQLite::Database& database, const std::filesystem::path& path);
 

@@ -394,6 +394,8 @@ class SqliteReader final : public StoreReader {
 
 Result<std::unique_ptr<StoreReader>> open_reader(const std::filesystem::path& path,
                                                  const ReaderOptions& options) {
+  if (auto whole = check_whole(path); !whole)
+    return tl::unexpected(whole.error());
   auto database = ReadOnlyDatabase::open(path);
   if (!database)
     return tl::unexpected(database.error());

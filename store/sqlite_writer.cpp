@@ -26,22 +26,25 @@ constexpr std::int64_t event_overhead_bytes = 16;  // what a row takes beside it
 constexpr std::int64_t report_bytes = 36;
 constexpr std::int64_t trial_bytes = 96;
 
-bool holds_phase_change(const std::vector<StoreWrite>& writes) {
+/// An experiment that pauses or ends: what a full disk must still take.
+bool holds_halt(const std::vector<StoreWrite>& writes) {
   for (const auto& write : writes)
     if (const auto* append = std::get_if<AppendEvents>(&write))
       for (const auto& event : append->events)
-        if (event.has_phase_changed())
+        if (event.has_phase_changed() && event.phase_changed().phase() != pb::PHASE_RUNNING)
           return true;
   return false;
 }
 
 class SqliteWriter final : public StoreWriter {
  public:
-  SqliteWriter(SQLite::Database database, std::filesystem::path path, const WriterOptions& options)
+  /// `full`: the disk had no room to open it, and the reserve has been given up for that.
+  SqliteWriter(SQLite::Database database, std::filesystem::path path, const WriterOptions& options,
+               Reserve reserve, bool full)
       : database_(std::move(database)),
         path_(std::move(path)),
         key_path_(options.key_path),
-        reserve_(path_.parent_path() / "reserve", options.reserve_bytes),
+        reserve_(std::move(reserve)),
         rows_(database_),
         begin_(database_, "BEGIN IMMEDIATE"),
         commit_(database_, "COMMIT"),
@@ -55,21 +58,33 @@ class SqliteWriter final : public StoreWriter {
                                   "UNION ALL SELECT last_event FROM deleted)")
                       .getInt64();
     // Without room for it the home can still be read, and written in the room that is left.
-    (void)reserve_.take();
+    given_up_ = !reserve_.take() && full;
   }
 
   Result<void> commit(const std::vector<StoreWrite>& writes) override {
+    const bool halts = holds_halt(writes);
+    // What the reserve gave up is for halts alone; the rest waits until the disk has room again.
+    if (given_up_ && !halts)
+      if (auto room = restore_reserve(); !room)
+        return room;
     auto done = write_all(writes);
-    if (done || done.error().code != ErrorCode::resource_exhausted || !reserve_.held() ||
-        !holds_phase_change(writes))
+    if (done || done.error().code != ErrorCode::resource_exhausted || !halts || !reserve_.held())
       return done;
-    if (auto released = reserve_.release(); !released)
+    if (auto released = release_reserve(); !released)
       return done;
     return write_all(writes);
   }
 
-  Result<void> release_reserve() override { return reserve_.release(); }
-  Result<void> restore_reserve() override { return reserve_.take(); }
+  Result<void> release_reserve() override {
+    given_up_ = reserve_.held();
+    return reserve_.release();
+  }
+
+  Result<void> restore_reserve() override {
+    auto taken = reserve_.take();
+    given_up_ = given_up_ && !taken;
+    return taken;
+  }
 
  private:
   Result<void> write_all(const std::vector<StoreWrite>& writes) {
@@ -243,20 +258,14 @@ class SqliteWriter final : public StoreWriter {
   SQLite::Statement add_event_;
   SQLite::Statement add_report_;
   std::int64_t last_event_ = 0;
+  bool given_up_ = false;  ///< the reserve was given back, and not yet taken again
 };
 
-}  // namespace
-
-std::filesystem::path database_path(const std::filesystem::path& home) {
-  return home / "autotune.sqlite";
-}
-
-Result<std::unique_ptr<StoreWriter>> open_writer(const std::filesystem::path& path,
-                                                 const WriterOptions& options) {
+Result<SQLite::Database> open_database(const std::filesystem::path& path, const WriterOptions& options) {
   try {
     SQLite::Database database(path.string(), SQLite::OPEN_READWRITE | SQLite::OPEN_CREATE,
                               busy_timeout_ms);
-    // Whoever may read the home's folder need not read the trials' parameters.
+    // Whoever may look into the home's folder need not read the trials' parameters.
     ::chmod(path.c_str(), 0600);
     database.exec("PRAGMA journal_mode = WAL");
     database.exec(options.synchronous == Synchronous::full ? "PRAGMA synchronous = FULL"
@@ -266,7 +275,31 @@ Result<std::unique_ptr<StoreWriter>> open_writer(const std::filesystem::path& pa
     database.exec("PRAGMA journal_size_limit = " + std::to_string(wal_bytes_max));
     if (auto ready = migrate(database, path); !ready)
       return tl::unexpected(ready.error());
-    return std::make_unique<SqliteWriter>(std::move(database), path, options);
+    return database;
+  } catch (const std::exception& e) {
+    return tl::unexpected(store_error(e, "open " + path.string()));
+  }
+}
+
+}  // namespace
+
+std::filesystem::path database_path(const std::filesystem::path& home) {
+  return home / "autotune.sqlite";
+}
+
+Result<std::unique_ptr<StoreWriter>> open_writer(const std::filesystem::path& path,
+                                                 const WriterOptions& options) {
+  if (auto whole = check_whole(path); !whole)
+    return tl::unexpected(whole.error());
+  Reserve reserve(path.parent_path() / "reserve", options.reserve_bytes);
+  auto database = open_database(path, options);
+  const bool full = !database && database.error().code == ErrorCode::resource_exhausted;
+  if (full && reserve.release())
+    database = open_database(path, options);
+  if (!database)
+    return tl::unexpected(database.error());
+  try {
+    return std::make_unique<SqliteWriter>(std::move(*database), path, options, std::move(reserve), full);
   } catch (const std::exception& e) {
     return tl::unexpected(store_error(e, "open " + path.string()));
   }

@@ -61,7 +61,8 @@ class StoreWriter {
   /// Writes all in one transaction, durably (group commit is the caller's gathering of writes). All or nothing.
   /// Errors: resource_exhausted (disk full; nothing was written, try again after making room),
   /// already_exists (an experiment was submitted twice), data_loss, internal.
-  /// A commit that holds a `PhaseChanged` may use the reserve: so a full disk can be written down.
+  /// A commit that holds a `PhaseChanged` other than to RUNNING may use the reserve: so a full disk can be
+  /// written down. From then on all other commits are refused until `restore_reserve` has found room.
   virtual Result<void> commit(const std::vector<StoreWrite>& writes) = 0;
 
   /// Gives the bytes that are kept in reserve back to the disk. No error where there is no reserve.
