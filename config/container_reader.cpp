@@ -174,7 +174,6 @@ class ContainerReader {
     Fields fields(reader_, node, path, {}, Unknown::is_accepted);
     for (const auto& member : node.members) {
       auto member_path = fields.path_of(member.key);
-      reader_.places.set(member_path, member.value.place);
       if (member.value.is_null())
         continue;
       if (member.key == "cpu")

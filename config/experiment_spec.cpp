@@ -122,7 +122,8 @@ class ExperimentReader {
       spec_.set_seed(*seed);
     read_trial_policy(spec, spec_);
     read_metrics_collector(spec, spec_);
-    read_initial_trials(spec, out_.search_space, spec_);
+    read_initial_trials(spec, space_, spec_);
+    out_.search_space = std::move(space_.space);
     warn_ignored_fields();
   }
 
@@ -148,7 +149,7 @@ class ExperimentReader {
     if (mapping == nullptr)
       return;
     spec_.set_search_space_json(to_json(to_value(*mapping)));
-    out_.search_space = read_search_space(reader_, *mapping, path);
+    space_ = read_search_space(reader_, *mapping, path);
   }
 
   void training(const Fields& spec) {
@@ -160,8 +161,10 @@ class ExperimentReader {
     }
     TrainingContext context;
     context.launcher = spec_.launcher().kind();
-    context.has_parameters = !out_.search_space.parameters.empty();
-    collect_names(out_.search_space.parameters, context.parameter_names);
+    context.has_parameters = !space_.space.parameters.empty();
+    collect_names(space_.space.parameters, context.parameter_names);
+    context.parameter_names.insert(context.parameter_names.end(), space_.unreadable.begin(),
+                                   space_.unreadable.end());
     read_training_config(reader_, *node, spec.path_of("trainingConfig"), context,
                          *spec_.mutable_training_config());
   }
@@ -184,6 +187,7 @@ class ExperimentReader {
   const LoadOptions& options_;
   LoadedExperiment& out_;
   pb::ExperimentSpec& spec_;
+  ReadSpace space_;
 };
 
 /// Reads the documents of one file, one after the other.

@@ -170,11 +170,9 @@ void read_launcher(const Fields& spec_fields, const std::string& otherwise,
     fields.missing("kind", list_of(kinds));
   launcher.set_kind(fields.word("kind", kinds).value_or(otherwise));
   Object options;
-  for (const auto& member : node->members) {
-    reader.places.set(fields.path_of(member.key), member.value.place);
+  for (const auto& member : node->members)
     if (member.key != "kind")
       options.emplace_back(member.key, to_value(member.value));
-  }
   launcher.set_options_json(to_json(Value(std::move(options))));
 }
 

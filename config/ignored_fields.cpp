@@ -6,11 +6,14 @@
 #include <unordered_set>
 #include <utility>
 
+#include "config/kubernetes_fields.hpp"
 #include "messages/value.hpp"
 
 namespace autotune {
 
 namespace {
+
+namespace kubernetes = config::kubernetes;
 
 using Honoured = std::span<const std::string_view>;
 
@@ -44,9 +47,11 @@ class Collector {
     const auto* spec = pod ? pod->find("spec") : nullptr;
     if (spec == nullptr)
       return;
-    members(*spec, "", pod_fields);
-    security(*spec);
-    each(*spec, "volumes", [&](const Value& volume) { members(volume, "volumes.", volume_fields); });
+    members(*spec, "", pod_fields, kubernetes::pod_spec());
+    security(*spec, kubernetes::pod_security_context());
+    each(*spec, "volumes", [&](const Value& volume) {
+      members(volume, "volumes.", volume_fields, kubernetes::volume());
+    });
     containers(*spec, task.container().name());
   }
 
@@ -58,12 +63,14 @@ class Collector {
       names_.push_back(std::move(name));
   }
 
-  void members(const Value& value, const std::string& prefix, Honoured honoured) {
+  /// Notes what Kubernetes knows and the launcher does not; what nobody knows is an error elsewhere.
+  void members(const Value& value, const std::string& prefix, Honoured honoured,
+               kubernetes::Names known) {
     const auto* object = value.as_object();
     if (object == nullptr)
       return;
     for (const auto& [name, member] : *object)
-      if (!member.is_null() && !contains(honoured, name))
+      if (!member.is_null() && !contains(honoured, name) && contains(known, name))
         add(prefix + name);
   }
 
@@ -76,10 +83,10 @@ class Collector {
       use(item);
   }
 
-  void security(const Value& value) {
+  void security(const Value& value, kubernetes::Names known) {
     static constexpr std::array<std::string_view, 1> user = {"runAsUser"};
     if (const auto* context = value.find("securityContext"))
-      members(*context, "securityContext.", honor_run_as_user_ ? Honoured(user) : Honoured());
+      members(*context, "securityContext.", honor_run_as_user_ ? Honoured(user) : Honoured(), known);
   }
 
   void containers(const Value& spec, const std::string& main_name) {
@@ -97,21 +104,22 @@ class Collector {
   }
 
   void main(const Value& container) {
-    const auto* object = container.as_object();
-    if (object == nullptr)
-      return;
-    for (const auto& [name, member] : *object)
-      if (!member.is_null() && !contains(container_fields, name) &&
-          !(in_container_ && contains(container_launcher_fields, name)))
-        add(name);
-    security(container);
+    std::vector<std::string_view> honoured(container_fields.begin(), container_fields.end());
+    if (in_container_)
+      honoured.insert(honoured.end(), container_launcher_fields.begin(),
+                      container_launcher_fields.end());
+    members(container, "", honoured, kubernetes::container());
+    security(container, kubernetes::container_security_context());
     each(container, "env", [&](const Value& variable) {
       if (const auto* from = variable.find("valueFrom"))
-        members(*from, "env.valueFrom.", env_sources);
+        members(*from, "env.valueFrom.", env_sources, kubernetes::env_source());
     });
-    each(container, "envFrom", [&](const Value& from) { members(from, "envFrom.", env_from_fields); });
-    each(container, "volumeMounts",
-         [&](const Value& mount) { members(mount, "volumeMounts.", mount_fields); });
+    each(container, "envFrom", [&](const Value& from) {
+      members(from, "envFrom.", env_from_fields, kubernetes::env_from());
+    });
+    each(container, "volumeMounts", [&](const Value& mount) {
+      members(mount, "volumeMounts.", mount_fields, kubernetes::volume_mount());
+    });
     if (const auto* resources = container.find("resources"))
       amounts_of(*resources);
   }

@@ -1,6 +1,9 @@
 #include "config/initial_trials.hpp"
 
 #include <algorithm>
+#include <array>
+#include <charconv>
+#include <cmath>
 #include <optional>
 #include <unordered_map>
 #include <unordered_set>
@@ -13,7 +16,14 @@ namespace autotune::config {
 
 namespace {
 
-std::string text_of(double x) { return to_json(Value::real(x)); }
+/// A number as people write it: 0.0001, not 1e-04.
+std::string text_of(double x) {
+  std::array<char, 64> buffer{};
+  bool is_handy = x == 0 || (std::abs(x) >= 1e-6 && std::abs(x) < 1e15);
+  auto format = is_handy ? std::chars_format::fixed : std::chars_format::scientific;
+  auto end = std::to_chars(buffer.begin(), buffer.end(), x, format).ptr;
+  return {buffer.begin(), end};
+}
 
 /// One level of the search space, prepared for many look-ups.
 class Level {
@@ -37,7 +47,8 @@ class Level {
 
 class TrialReader {
  public:
-  explicit TrialReader(Reader& reader) : reader_(reader) {}
+  TrialReader(Reader& reader, const std::unordered_set<std::string>& unreadable)
+      : reader_(reader), unreadable_(unreadable) {}
 
   void check(const Node& node, const std::string& path, const Level& level, bool is_nested) {
     for (const auto& member : node.members) {
@@ -46,13 +57,13 @@ class TrialReader {
       auto member_path = path + "." + member.key;
       reader_.places.set(member_path, member.value.place);
       const auto* parameter = level.find(member.key);
-      if (parameter == nullptr)
+      if (parameter != nullptr)
+        check_value(member.value, member_path, *parameter);
+      else if (!unreadable_.contains(member.key))
         reader_.error(member.key_place, member_path,
                       "the search space has no such parameter" +
                           (reader_.is_listening() ? hint_for(member.key, level.names())
                                                   : std::string()));
-      else
-        check_value(member.value, member_path, *parameter);
     }
   }
 
@@ -129,19 +140,20 @@ class TrialReader {
   }
 
   Reader& reader_;
+  const std::unordered_set<std::string>& unreadable_;
   std::unordered_map<const Parameter*, std::unordered_set<std::string>> choices_;
 };
 
 }  // namespace
 
-void read_initial_trials(const Fields& spec_fields, const SearchSpace& space,
+void read_initial_trials(const Fields& spec_fields, const ReadSpace& read_space,
                          pb::ExperimentSpec& spec) {
   auto nodes = spec_fields.items("initialTrials");
   if (nodes.empty())
     return;
   auto& reader = spec_fields.reader();
-  Level level(space.parameters);
-  TrialReader trials(reader);
+  Level level(read_space.space.parameters);
+  TrialReader trials(reader, read_space.unreadable);
   for (std::size_t i = 0; i < nodes.size(); ++i) {
     auto path = path_at(spec_fields.path_of("initialTrials"), i);
     reader.places.set(path, nodes[i].place);
@@ -150,7 +162,7 @@ void read_initial_trials(const Fields& spec_fields, const SearchSpace& space,
     if (set == nullptr)
       continue;
     // A search space that could not be read would make every name look wrong.
-    if (!space.parameters.empty())
+    if (!read_space.space.parameters.empty())
       trials.check(*set, path, level, false);
     spec.add_initial_trials_json(to_json(to_value(*set)));
   }

@@ -1,5 +1,6 @@
 #include "config/json_reader.hpp"
 
+#include <algorithm>
 #include <unordered_set>
 #include <utility>
 
@@ -87,6 +88,8 @@ class JsonReader {
       case '[': array(node); return node;
       case '"':
         node.kind = Kind::text;
+        if (offsets_ == nullptr)
+          node.start = static_cast<std::uint32_t>(at_);
         node.text = string();
         return node;
       default: word(node); return node;
@@ -205,6 +208,8 @@ class JsonReader {
                             : "a name in double quotes is expected here, not " +
                                   quoted(rest_of_line()));
     member.key = string();
+    if (member.key.size() > name_bytes_max)
+      mistakes_.push_back({member.key_place, "a name of more than 500 bytes"});
     bool is_new = names.insert(member.key).second;
     if (!is_new)
       mistakes_.push_back({member.key_place, quoted(member.key) + " stands here a second time"});

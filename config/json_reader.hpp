@@ -33,6 +33,7 @@ ReadTree read_json(const Source& source);
 ReadTree read_embedded_json(const Source& source, std::string_view text,
                             const std::vector<std::uint32_t>& offsets);
 
+inline constexpr std::size_t name_bytes_max = 500;  // YAML's parser takes no name beyond a thousand
 inline constexpr int json_depth_max = 100;  // the deepest honest file has a dozen
 
 }  // namespace autotune::config

@@ -41,6 +41,12 @@ std::size_t distance(std::string_view a, std::string_view b) {
   return above[b.size()];
 }
 
+/// "workingDirectory" for workingDir: one begins with the other.
+bool is_cut(std::string_view a, std::string_view b) {
+  constexpr std::size_t letters_min = 4;
+  return std::min(a.size(), b.size()) >= letters_min && (a.starts_with(b) || b.starts_with(a));
+}
+
 }  // namespace
 
 std::optional<std::string> nearest_name(std::string_view name,
@@ -52,6 +58,10 @@ std::optional<std::string> nearest_name(std::string_view name,
   std::string_view nearest;
   for (auto candidate : known) {
     auto text = folded(candidate);
+    if (is_cut(text, wanted) && best > 1) {
+      best = 1;
+      nearest = candidate;
+    }
     auto [shorter, longer] = std::minmax({text.size(), wanted.size()});
     if (text.size() > name_length_max || longer - shorter >= best)
       continue;

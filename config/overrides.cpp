@@ -123,12 +123,9 @@ class Setter {
       return nullptr;
     }
     path += path.empty() ? name : "." + name;
-    for (auto& member : node.members) {
-      if (member.key != name)
-        continue;
-      member.key_place = place_;
-      return &member.value;
-    }
+    for (auto& member : node.members)
+      if (member.key == name)
+        return &member.value;
     Node value;
     value.place = place_;
     node.members.push_back({name, place_, std::move(value)});

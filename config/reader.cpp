@@ -77,10 +77,11 @@ Fields::Fields(Reader& reader, const Node& node, std::string path, Names known, 
     return;
   }
   for (const auto& member : node.members) {
-    bool is_known = std::find(known.begin(), known.end(), member.key) != known.end();
+    bool is_known = unknown == Unknown::is_accepted ||
+                    std::find(known.begin(), known.end(), member.key) != known.end();
     if (is_known)
       reader.places.set(path_of(member.key), member.value.place);
-    else if (unknown == Unknown::is_error)
+    else
       reader.error(member.key_place, path_of(member.key),
                    "unknown field" +
                        (reader.is_listening() ? hint_for(member.key, known) : std::string()));

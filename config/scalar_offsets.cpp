@@ -104,7 +104,8 @@ class Walk {
     }
     auto lead = static_cast<unsigned char>(next());
     note(lead < 0xC0 ? 1 : lead < 0xE0 ? 2 : lead < 0xF0 ? 3 : 4);
-    auto digits = c == 'x' ? 2U : c == 'u' ? 4U : c == 'U' ? 8U : 0U;
+    bool is_pair = c == 'u' && lead >= 0xF0;  // JSON writes such a character as two escapes
+    auto digits = c == 'x' ? 2U : is_pair ? 10U : c == 'u' ? 4U : c == 'U' ? 8U : 0U;
     at_ = std::min(at_ + 2 + digits, file_.size());
   }
 

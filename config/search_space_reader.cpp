@@ -47,6 +47,8 @@ class SpaceReader {
  public:
   explicit SpaceReader(Reader& reader) : reader_(reader) {}
 
+  std::unordered_set<std::string> unreadable;
+
   std::vector<Parameter> parameters(const Node& node, const std::string& path, bool is_nested) {
     std::vector<Parameter> out;
     reader_.places.set(path, node.place);
@@ -59,6 +61,8 @@ class SpaceReader {
         continue;
       if (auto one = parameter(member, path + "." + member.key))
         out.push_back(std::move(*one));
+      else
+        unreadable.insert(member.key);
     }
     return out;
   }
@@ -300,13 +304,15 @@ class SpaceReader {
 
 }  // namespace
 
-SearchSpace read_search_space(Reader& reader, const Node& node, const std::string& path) {
-  SearchSpace space;
-  space.parameters = SpaceReader(reader).parameters(node, path, false);
+ReadSpace read_search_space(Reader& reader, const Node& node, const std::string& path) {
+  SpaceReader read(reader);
+  ReadSpace out;
+  out.space.parameters = read.parameters(node, path, false);
+  out.unreadable = std::move(read.unreadable);
   if (node.kind == Kind::object && node.members.empty())
     reader.error(node.place, path,
                  R"(has no parameter; write at least one: {"lr": {"_type": "loguniform", "_value": [0.0001, 0.1]}})");
-  return space;
+  return out;
 }
 
 }  // namespace config
@@ -319,7 +325,7 @@ Result<SearchSpace> read_search_space(std::string_view json) {
     reader.error(mistake.place, "", std::move(mistake.message));
   SearchSpace space;
   if (tree.root)
-    space = config::read_search_space(reader, *tree.root, "searchSpace");
+    space = config::read_search_space(reader, *tree.root, "searchSpace").space;
   std::string mistakes;
   for (const auto& d : reader.take_diagnostics()) {
     if (d.severity != Severity::error)

@@ -3,6 +3,7 @@
 
 #include <string>
 #include <string_view>
+#include <unordered_set>
 
 #include "config/node.hpp"
 #include "config/reader.hpp"
@@ -17,8 +18,13 @@ Result<SearchSpace> read_search_space(std::string_view json);
 
 namespace config {
 
+struct ReadSpace {
+  SearchSpace space;
+  std::unordered_set<std::string> unreadable;  ///< names of parameters that are wrong, on any level
+};
+
 /// The search space that a mapping describes; what is wrong is told and left out.
-SearchSpace read_search_space(Reader& reader, const Node& node, const std::string& path);
+ReadSpace read_search_space(Reader& reader, const Node& node, const std::string& path);
 
 }  // namespace config
 

@@ -169,6 +169,8 @@ class Builder : public YAML::EventHandler {
       throw Stop{{node.place, "a name is expected here, not " + std::string(name_of(node))}};
     top.key = node.is_null() ? "null" : key_text(node);
     top.key_place = node.place;
+    if (top.key.size() > name_bytes_max)
+      mistakes_.push_back({node.place, "a name of more than 500 bytes"});
     top.has_key = true;
   }
 
@@ -266,6 +268,16 @@ std::optional<Mistake> illegal_bytes(const Source& source) {
                                                  : "not UTF-8; save the file as UTF-8"};
 }
 
+/// True for `{"`, which is how JSON begins.
+bool starts_as_json(std::string_view text) {
+  constexpr std::string_view space = " \t\r\n";
+  auto first = text.find_first_not_of(space);
+  if (first == std::string_view::npos || text[first] != '{')
+    return false;
+  auto second = text.find_first_not_of(space, first + 1);
+  return second != std::string_view::npos && text[second] == '"';
+}
+
 /// A memory buffer as a stream, without a copy.
 class ViewBuffer : public std::streambuf {
  public:
@@ -307,16 +319,20 @@ ReadDocuments read_yaml(const Source& source) {
     return result;
   }
   // JSON that starts as JSON is read as such: its tabs are no mistake, and it is faster.
-  auto first = source.text().find_first_not_of(" \t\r\n");
-  if (first != std::string_view::npos && source.text()[first] == '{') {
-    auto tree = read_json(source);
-    if (tree.root) {
-      result.documents.push_back(std::move(*tree.root));
-      result.mistakes = std::move(tree.mistakes);
-      return result;
-    }
+  if (!starts_as_json(source.text())) {
+    parse(source, result);
+    return result;
   }
+  auto tree = read_json(source);
+  if (tree.root) {
+    result.documents.push_back(std::move(*tree.root));
+    result.mistakes = std::move(tree.mistakes);
+    return result;
+  }
+  // YAML's flow style may begin as JSON does.
   parse(source, result);
+  if (!result.mistakes.empty())
+    result.mistakes = std::move(tree.mistakes);
   return result;
 }
 
