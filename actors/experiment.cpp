@@ -1,5 +1,7 @@
 #include "actors/experiment.hpp"
 
+#include <algorithm>
+
 #include "actors/log.hpp"
 
 namespace autotune {
@@ -43,7 +45,7 @@ ExperimentActor::behavior_type ExperimentState::make_behavior() {
       [this](pb::ControlRequest& request) { return command(request); },
       [this](const Suggested& told) {
         if (!told.ask)
-          perform(core_->on_tuner_failed(moment(), told.ask.error().message));
+          perform(core_->on_tuner_failed(moment(), told.sequence, told.ask.error().message));
         else
           perform(core_->on_suggested(moment(), told.sequence, *told.ask));
       },
@@ -62,6 +64,8 @@ ExperimentActor::behavior_type ExperimentState::make_behavior() {
       [this](const Stored& stored) { on_stored(stored); },
       [this](const DiskFull& told) { perform(core_->on_disk(moment(), told.full)); },
       [this](atom::tick) {
+        if (!tick_at_ || self_->clock().now() < *tick_at_)
+          return;  // one that an earlier tick has overtaken; each would go on for ever
         tick_at_.reset();
         perform(core_->on_tick(moment()));
       },
@@ -99,9 +103,27 @@ caf::result<pb::ControlResponse> ExperimentState::command(pb::ControlRequest& re
   return promise;
 }
 
+/// An experiment that was replayed and is not at rest may have trials that run: they are found before a command is
+/// carried out, so that a stop finds them too.
+Result<void> ExperimentState::adopt_first(const pb::ControlRequest& request) {
+  bool starts_by_itself = request.has_submit() || request.has_ping() ||
+                          (request.has_command() && request.command().verb() == "resume");
+  if (core_->has_started() || core_->at_rest() || starts_by_itself)
+    return {};
+  if (auto begun = begin(); !begun)
+    return begun;
+  auto effects = core_->on_started(moment(), false);
+  if (!effects)
+    return tl::unexpected(effects.error());
+  perform(std::move(*effects));
+  return {};
+}
+
 Result<ExperimentEffects> ExperimentState::carry_out(std::uint64_t number,
                                                      const pb::ControlRequest& request) {
   auto now = moment();
+  if (auto ready = adopt_first(request); !ready)
+    return tl::unexpected(ready.error());
   switch (request.what_case()) {
     case pb::ControlRequest::kSubmit: {
       const auto& submit = request.submit();
@@ -137,9 +159,12 @@ Result<ExperimentEffects> ExperimentState::carry_out(std::uint64_t number,
     case pb::ControlRequest::kEdit:
       return core_->on_edit(now, number, request.edit().path(), request.edit().value());
     case pb::ControlRequest::kPing: {  // after a replay: go on as if nothing had happened
-      if (auto begun = begin(); !begun)
-        return tl::unexpected(begun.error());
-      auto effects = core_->on_started(now, false);
+      Result<ExperimentEffects> effects;
+      if (!core_->has_started()) {
+        if (auto begun = begin(); !begun)
+          return tl::unexpected(begun.error());
+        effects = core_->on_started(now, false);
+      }
       if (effects)
         effects->push_back(Answer{number});
       return effects;
@@ -149,62 +174,127 @@ Result<ExperimentEffects> ExperimentState::carry_out(std::uint64_t number,
   return fail(ErrorCode::invalid_argument, "the request says nothing that this version knows");
 }
 
-void ExperimentState::perform(ExperimentEffects effects, std::size_t from) {
-  for (std::size_t i = from; i < effects.size(); ++i) {
-    if (auto* write = std::get_if<Append>(&effects[i])) {
-      ExperimentEffects rest(std::make_move_iterator(effects.begin() + static_cast<std::ptrdiff_t>(i) + 1),
-                             std::make_move_iterator(effects.end()));
-      append(std::move(*write), std::move(rest));
-      break;
+/// Appends go to the store at once and in order; what must not happen before they are durable waits for them.
+void ExperimentState::perform(ExperimentEffects effects) {
+  bool after_append = false;
+  std::vector<AttemptKey> cancelled;
+  for (auto& effect : effects) {
+    const auto* stop = std::get_if<StopAttempt>(&effect);
+    if (auto* write = std::get_if<Append>(&effect)) {
+      append(std::move(*write));
+      after_append = true;
+    } else if (stop != nullptr && !after_append && cancel_launch(stop->key)) {
+      cancelled.push_back(stop->key);
+    } else if (!waiting_.empty() && must_wait(effect, after_append)) {
+      waiting_.back().rest.push_back(std::move(effect));
+    } else {
+      act(effect);
     }
-    std::visit(
-        [this]<class Effect>(Effect& x) {
-          if constexpr (std::is_same_v<Effect, Suggest>) {
-            compat::send(self_, tuner_, AskTuner{x.sequence, std::move(x.partial)});
-          } else if constexpr (std::is_same_v<Effect, TellBegan>) {
-            compat::send(self_, tuner_, TrialBegan{std::move(x.trial)});
-          } else if constexpr (std::is_same_v<Effect, TellEnded>) {
-            compat::send(self_, tuner_, TrialOver{std::move(x.trial)});
-          } else if constexpr (std::is_same_v<Effect, Measure>) {
-            compat::send(self_, tuner_, Measured{x.sequence, x.attempt, x.measurement, x.assess});
-          } else if constexpr (std::is_same_v<Effect, Place>) {
-            place(x.sequence);
-          } else if constexpr (std::is_same_v<Effect, Unplace>) {
-            compat::send(self_, context_.placement, UnplaceTrial{core_->id(), x.sequence});
-          } else if constexpr (std::is_same_v<Effect, Launch>) {
-            for (const auto& secret : secrets_)
-              *x.plan.add_secrets() = secret;
-            auto agent = context_.agents.find(x.node);
-            if (agent == context_.agents.end())
-              agent = context_.agents.begin();  // the node has another name now
-            compat::send(self_, agent->second, LaunchAttempt{std::move(x.plan), x.adopt});
-          } else if constexpr (std::is_same_v<Effect, StopAttempt>) {
-            for (auto& [node, agent] : context_.agents)
-              compat::send(self_, agent, StopAttemptRequest{x.key, x.reason, x.hurry});
-          } else if constexpr (std::is_same_v<Effect, Release>) {
-            for (auto& [node, agent] : context_.agents)
-              compat::send(self_, agent, ReleaseAttempt{x.key});
-          } else if constexpr (std::is_same_v<Effect, Touch>) {
-            compat::send(self_, context_.store,
-                         Write{0, TouchRunningTime{core_->id(), x.running_ms}});
-          } else if constexpr (std::is_same_v<Effect, Answer>) {
-            auto found = requests_.find(x.request);
-            if (found == requests_.end())
-              return;
-            pb::ControlResponse response;
-            response.set_experiment_id(core_->id());
-            found->second.deliver(std::move(response));
-            requests_.erase(found);
-          }
-        },
-        effects[i]);
+  }
+  for (const auto& key : cancelled) {
+    pb::AttemptResult result;
+    result.set_experiment_id(key.experiment_id);
+    result.set_sequence(key.sequence);
+    result.set_attempt(key.attempt);
+    result.set_outcome("Stopped");
+    result.set_reason("stopped before it was started");
+    perform(core_->on_result(moment(), result));
   }
   schedule_tick();
 }
 
-void ExperimentState::append(Append effect, ExperimentEffects rest) {
+/// The tuner and placement hear of things in the order in which they were decided. What others may see, or what a
+/// crash could leave half done, waits. A stop that was decided without an event needs none, so a full disk does not
+/// hold it up; but it never overtakes the launch of what it stops.
+bool ExperimentState::must_wait(const ExperimentEffect& effect, bool after_append) const {
+  if (const auto* stop = std::get_if<StopAttempt>(&effect)) {
+    auto launches_it = [&](const ExperimentEffect& one) {
+      const auto* launch = std::get_if<Launch>(&one);
+      return launch != nullptr && launch->plan.sequence() == stop->key.sequence;
+    };
+    return after_append || std::any_of(waiting_.begin(), waiting_.end(), [&](const auto& entry) {
+             return std::any_of(entry.rest.begin(), entry.rest.end(), launches_it);
+           });
+  }
+  return std::holds_alternative<Launch>(effect) || std::holds_alternative<Release>(effect) ||
+         std::holds_alternative<Answer>(effect);
+}
+
+/// True where that attempt's launch still waited for the store: then it does not take place.
+bool ExperimentState::cancel_launch(const AttemptKey& key) {
+  for (auto& entry : waiting_) {
+    auto found = std::find_if(entry.rest.begin(), entry.rest.end(), [&](const ExperimentEffect& one) {
+      const auto* launch = std::get_if<Launch>(&one);
+      return launch != nullptr && !launch->adopt && launch->plan.sequence() == key.sequence &&
+             launch->plan.attempt() == key.attempt;
+    });
+    if (found == entry.rest.end())
+      continue;
+    entry.rest.erase(found);
+    return true;
+  }
+  return false;
+}
+
+void ExperimentState::act(ExperimentEffect& effect) {
+  std::visit(
+      [this]<class Effect>(Effect& x) {
+        if constexpr (std::is_same_v<Effect, Append>) {
+          append(std::move(x));
+        } else if constexpr (std::is_same_v<Effect, Suggest>) {
+          compat::send(self_, tuner_, AskTuner{x.sequence, std::move(x.partial)});
+        } else if constexpr (std::is_same_v<Effect, TellBegan>) {
+          compat::send(self_, tuner_, TrialBegan{std::move(x.trial)});
+        } else if constexpr (std::is_same_v<Effect, TellEnded>) {
+          compat::send(self_, tuner_, TrialOver{std::move(x.trial)});
+        } else if constexpr (std::is_same_v<Effect, Measure>) {
+          compat::send(self_, tuner_, Measured{x.sequence, x.attempt, x.measurement, x.assess});
+        } else if constexpr (std::is_same_v<Effect, Place>) {
+          place(x);
+        } else if constexpr (std::is_same_v<Effect, Unplace>) {
+          compat::send(self_, context_.placement, UnplaceTrial{core_->id(), x.sequence});
+        } else if constexpr (std::is_same_v<Effect, Launch>) {
+          launch(x);
+        } else if constexpr (std::is_same_v<Effect, StopAttempt>) {
+          stop(x);
+        } else if constexpr (std::is_same_v<Effect, Release>) {
+          for (auto& [node, agent] : context_.agents)
+            compat::send(self_, agent, ReleaseAttempt{x.key});
+        } else if constexpr (std::is_same_v<Effect, Touch>) {
+          compat::send(self_, context_.store, Write{0, TouchRunningTime{core_->id(), x.running_ms}});
+        } else if constexpr (std::is_same_v<Effect, Answer>) {
+          answer(x.request, {});
+        }
+      },
+      effect);
+}
+
+void ExperimentState::launch(Launch& effect) {
+  for (const auto& secret : secrets_)
+    *effect.plan.add_secrets() = secret;
+  auto agent = context_.agents.find(effect.node);
+  if (agent == context_.agents.end())
+    agent = context_.agents.begin();  // the node has another name now
+  compat::send(self_, agent->second, LaunchAttempt{std::move(effect.plan), effect.adopt});
+}
+
+void ExperimentState::stop(StopAttempt& effect) {
+  for (auto& [node, agent] : context_.agents)
+    compat::send(self_, agent, StopAttemptRequest{effect.key, effect.reason, effect.hurry});
+}
+
+void ExperimentState::answer(std::uint64_t request, pb::ControlResponse response) {
+  auto found = requests_.find(request);
+  if (found == requests_.end())
+    return;
+  response.set_experiment_id(core_->id());
+  found->second.deliver(std::move(response));
+  requests_.erase(found);
+}
+
+void ExperimentState::append(Append effect) {
   auto token = next_token_++;
-  WaitingForStore entry{token, {}, std::move(rest)};
+  WaitingForStore entry{token, {}, {}};
   if (context_.watcher)
     entry.events = effect.events;
   waiting_.push_back(std::move(entry));
@@ -217,18 +307,31 @@ void ExperimentState::append(Append effect, ExperimentEffects rest) {
 void ExperimentState::on_stored(const Stored& stored) {
   if (waiting_.empty() || waiting_.front().token != stored.token)
     return;
+  if (stored.error)
+    return start_over(*stored.error);
   auto entry = std::move(waiting_.front());
   waiting_.pop_front();
   if (context_.watcher && !entry.events.empty())
     context_.watcher(core_->id(), entry.events);
-  perform(std::move(entry.rest));
+  for (auto& effect : entry.rest)
+    act(effect);
+  schedule_tick();
 }
 
-void ExperimentState::place(Sequence sequence) {
+/// What was decided will never be durable, so it has not happened: control replays what is.
+void ExperimentState::start_over(const Error& error) {
+  log::error("append-refused", "experiment={} error={}", core_->id(), error.message);
+  while (!requests_.empty())
+    answer(requests_.begin()->first, error_response(error));
+  self_->quit(caf::make_error(caf::sec::runtime_error, error.message));
+}
+
+void ExperimentState::place(Place& effect) {
   auto needs = needs_of(core_->spec(), context_.strict_resources || core_->options().strict_resources());
   compat::send(self_, context_.placement,
-               PlaceTrial{core_->id(), sequence, needs.cpu, needs.memory_bytes, needs.gpus,
-                          core_->spec().training_config().queue()});
+               PlaceTrial{core_->id(), effect.sequence, needs.cpu, needs.memory_bytes, needs.gpus,
+                          core_->spec().training_config().queue(), std::move(effect.held_on),
+                          std::move(effect.held_gpus)});
 }
 
 void ExperimentState::schedule_tick() {

@@ -47,11 +47,19 @@ class ExperimentState {
   caf::result<pb::ControlResponse> command(pb::ControlRequest& request);
   Result<ExperimentEffects> carry_out(std::uint64_t number, const pb::ControlRequest& request);
   Result<void> begin();
-  void perform(ExperimentEffects effects, std::size_t from = 0);
-  void append(Append effect, ExperimentEffects rest);
+  Result<void> adopt_first(const pb::ControlRequest& request);
+  void start_over(const Error& error);
+  void perform(ExperimentEffects effects);
+  bool must_wait(const ExperimentEffect& effect, bool after_append) const;
+  bool cancel_launch(const AttemptKey& key);
+  void act(ExperimentEffect& effect);
+  void append(Append effect);
+  void launch(Launch& effect);
+  void stop(StopAttempt& effect);
+  void answer(std::uint64_t request, pb::ControlResponse response);
   void on_stored(const Stored& stored);
   void schedule_tick();
-  void place(Sequence sequence);
+  void place(Place& effect);
 
   ExperimentActor::pointer self_;
   ExperimentContext context_;
@@ -63,7 +71,7 @@ class ExperimentState {
   struct WaitingForStore {
     std::uint64_t token = 0;
     std::vector<pb::Event> events;  // for the watcher
-    ExperimentEffects rest;
+    ExperimentEffects rest;         // what must not happen before this is durable
   };
   std::deque<WaitingForStore> waiting_;
   std::uint64_t next_request_ = 1;

@@ -19,6 +19,7 @@ bool has_ended(pb::Phase phase) {
   return phase == pb::PHASE_DONE || phase == pb::PHASE_TIMEOUT || phase == pb::PHASE_ERROR;
 }
 
+constexpr auto exhausted_reason = "search space exhausted";
 constexpr auto disk_full_reason = "no space left on the disk that holds the home folder";
 
 }  // namespace
@@ -66,7 +67,9 @@ void ExperimentCore::apply(const pb::Event& event) {
       auto& live = live_.at(event.attempt_launched().sequence());
       live.attempt = event.attempt_launched().attempt();
       live.node = event.attempt_launched().node();
+      live.gpus.assign(event.attempt_launched().gpus().begin(), event.attempt_launched().gpus().end());
       live.launched = true;
+      live.launched_running_ms = event.running_ms();
       live.last_lines.clear();
       break;
     }
@@ -190,22 +193,29 @@ ExperimentEffects ExperimentCore::on_submitted(Moment moment, pb::ExperimentSpec
   return effects;
 }
 
+/// Whether a user may ask to go on: not where the experiment has ended for good.
+Result<void> ExperimentCore::may_go_on() const {
+  if (!has_ended(phase_))
+    return {};
+  bool more_trials = spec_.max_trial_num() == 0 || ended() < spec_.max_trial_num();
+  bool more_time = spec_.max_exec_seconds() == 0 ||
+                   static_cast<double>(running_ms_) < spec_.max_exec_seconds() * 1000;
+  if (more_trials && more_time && reason_ != exhausted_reason)
+    return {};
+  return fail(ErrorCode::failed_precondition,
+              "experiment " + id_ + " has ended (" + std::string(word_of(phase_)) +
+                  (reason_.empty() ? "" : ": " + reason_) +
+                  "); raise spec.maxTrialNum or spec.maxExecSeconds with `autotune edit`, "
+                  "then resume it");
+}
+
 Result<ExperimentEffects> ExperimentCore::on_started(Moment moment, bool resume) {
+  if (auto possible = may_go_on(); resume && !possible)
+    return tl::unexpected(possible.error());
   ExperimentEffects effects;
-  if (has_ended(phase_)) {
-    bool more_trials = spec_.max_trial_num() == 0 || ended() < spec_.max_trial_num();
-    bool more_time =
-        spec_.max_exec_seconds() == 0 || running_ms_ < spec_.max_exec_seconds() * 1000;
-    bool can_go_on = more_trials && more_time && reason_ != "search space exhausted";
-    if (!resume)
-      return effects;
-    if (!can_go_on)
-      return fail(ErrorCode::failed_precondition,
-                  "experiment " + id_ + " has ended (" + std::string(word_of(phase_)) +
-                      (reason_.empty() ? "" : ": " + reason_) +
-                      "); raise spec.maxTrialNum or spec.maxExecSeconds with `autotune edit`, "
-                      "then resume it");
-  }
+  started_ = true;
+  if (has_ended(phase_) && !resume)
+    return effects;
   if (phase_ != pb::PHASE_RUNNING && (resume || phase_ == pb::PHASE_PENDING))
     change_phase(moment, pb::PHASE_RUNNING, "");
   else if (phase_ == pb::PHASE_RUNNING && !running_since_) {
@@ -214,24 +224,31 @@ Result<ExperimentEffects> ExperimentCore::on_started(Moment moment, bool resume)
   }
   for (auto& [sequence, live] : live_) {
     effects.push_back(TellBegan{live.trial});
-    if (live.launched)
-      after_flush_.push_back(Launch{make_plan(live), live.node, true});
-    if (live.launched && live.stop != Stop::none)
+    if (!live.launched)
+      continue;
+    effects.push_back(Place{sequence, live.node, live.gpus});
+    after_flush_.push_back(Launch{make_plan(live, moment.now), live.node, true});
+    if (live.stop != Stop::none)
       after_flush_.push_back(StopAttempt{{id_, sequence, live.attempt}, live.stop_reason, false});
   }
+  end_when_out_of_time(moment, effects);
   return conclude(moment, std::move(effects));
 }
 
-void ExperimentCore::wind_up(Moment moment, Winding winding, const std::string& reason, bool hurry,
+void ExperimentCore::wind_up(Winding winding, const std::string& reason, bool hurry,
                              ExperimentEffects& effects) {
-  (void)moment;
   winding_ = winding;
   winding_reason_ = reason;
   hurry_ = hurry_ || hurry;
-  flush(effects);
   const char* why = winding == Winding::stopped   ? "stopped with its experiment"
                     : winding == Winding::timeout ? "its experiment ran out of time"
                                                   : "its experiment ended";
+  // What ends needs no event first, so a full disk does not hold it up; but what is launched is launched first.
+  bool launches = std::any_of(after_flush_.begin(), after_flush_.end(), [](const auto& effect) {
+    return std::holds_alternative<Launch>(effect);
+  });
+  if (launches)
+    flush(effects);
   for (auto& [sequence, live] : live_) {
     if (live.placing)
       effects.push_back(Unplace{sequence});
@@ -259,7 +276,6 @@ void ExperimentCore::finish_winding(Moment moment, ExperimentEffects& effects) {
                                              : pb::PHASE_DONE;
   winding_ = Winding::none;
   hurry_ = false;
-  asking_ = false;
   change_phase(moment, phase, winding_reason_);
   flush(effects);
   for (auto request : stop_requests_)
@@ -273,11 +289,17 @@ ExperimentEffects ExperimentCore::on_tick(Moment moment) {
     next_touch_ = moment.now + limits_.touch_interval;
     effects.push_back(Touch{running_ms(moment.now)});
   }
-  auto limit_ms = spec_.max_exec_seconds() * 1000;
-  if (phase_ == pb::PHASE_RUNNING && winding_ == Winding::none && limit_ms > 0 &&
-      static_cast<double>(running_ms(moment.now)) >= limit_ms)
-    wind_up(moment, Winding::timeout, "maxExecSeconds passed", false, effects);
+  end_when_out_of_time(moment, effects);
   return conclude(moment, std::move(effects));
+}
+
+void ExperimentCore::end_when_out_of_time(Moment moment, ExperimentEffects& effects) {
+  auto limit_ms = spec_.max_exec_seconds() * 1000;
+  if (phase_ != pb::PHASE_RUNNING || winding_ != Winding::none || limit_ms <= 0 ||
+      static_cast<double>(running_ms(moment.now)) < limit_ms)
+    return;
+  effects.push_back(Touch{running_ms(moment.now)});  // a restart in the midst of this must not give it more time
+  wind_up(Winding::timeout, "maxExecSeconds passed", false, effects);
 }
 
 std::optional<Time> ExperimentCore::next_tick(Time now) const {
@@ -318,7 +340,7 @@ Result<ExperimentEffects> ExperimentCore::on_stop(Moment moment, std::uint64_t r
   }
   stop_requests_.push_back(request);
   if (winding_ == Winding::none || hurry)
-    wind_up(moment, winding_ == Winding::none ? Winding::stopped : winding_,
+    wind_up(winding_ == Winding::none ? Winding::stopped : winding_,
             winding_ == Winding::none ? "stopped by the user" : winding_reason_, hurry, effects);
   return conclude(moment, std::move(effects));
 }
@@ -327,7 +349,7 @@ Result<ExperimentEffects> ExperimentCore::on_pause(Moment moment, std::uint64_t 
   if (at_rest())
     return fail(ErrorCode::failed_precondition,
                 "experiment " + id_ + " does not run (" + std::string(word_of(phase_)) + ")");
-  if (phase_ != pb::PHASE_PAUSED)
+  if (phase_ != pb::PHASE_PAUSED || reason_ == disk_full_reason)  // room on the disk must not end a user's pause
     change_phase(moment, pb::PHASE_PAUSED, "paused by the user");
   after_flush_.push_back(Answer{request});
   return conclude(moment, {});
@@ -337,23 +359,17 @@ Result<ExperimentEffects> ExperimentCore::on_resume(Moment moment, std::uint64_t
   if (winding_ != Winding::none)
     return fail(ErrorCode::failed_precondition,
                 "experiment " + id_ + " is being stopped; resume it when that is over");
-  if (phase_ == pb::PHASE_RUNNING) {
-    after_flush_.push_back(Answer{request});
-    return conclude(moment, {});
-  }
-  if (phase_ == pb::PHASE_PAUSED) {
-    if (disk_full_)
-      return fail(ErrorCode::resource_exhausted,
-                  "experiment " + id_ + " waits for disk space and goes on by itself when there is some");
-    change_phase(moment, pb::PHASE_RUNNING, "");
-    after_flush_.push_back(Answer{request});
-    return conclude(moment, {});
-  }
+  if (phase_ == pb::PHASE_PAUSED && disk_full_)
+    return fail(ErrorCode::resource_exhausted,
+                "experiment " + id_ + " waits for disk space and goes on by itself when there is some");
+  if (auto possible = may_go_on(); !possible)
+    return tl::unexpected(possible.error());
   after_flush_.push_back(Answer{request});
-  auto effects = on_started(moment, true);
-  if (!effects)
-    after_flush_.clear();
-  return effects;
+  if (!started_ || at_rest())
+    return on_started(moment, true);
+  if (phase_ == pb::PHASE_PAUSED)
+    change_phase(moment, pb::PHASE_RUNNING, "");
+  return conclude(moment, {});
 }
 
 Result<ExperimentEffects> ExperimentCore::on_stop_trial(Moment moment, std::uint64_t request,

@@ -114,11 +114,11 @@ void ExperimentCore::pump(Moment moment, ExperimentEffects& effects) {
   }
   bool enough = spec_.max_trial_num() > 0 && ended() >= spec_.max_trial_num();
   if (live_.empty() && !asking_ && enough)
-    wind_up(moment, Winding::done, "", false, effects);
+    wind_up(Winding::done, "", false, effects);
   else if (live_.empty() && !asking_ && exhausted_ && !forced)
-    wind_up(moment, Winding::done, "search space exhausted", false, effects);
+    wind_up(Winding::done, "search space exhausted", false, effects);
   else if (live_.empty() && !asking_ && not_yet_ && !forced)
-    wind_up(moment, Winding::error, "the tuner waits for results, but no trial runs", false, effects);
+    wind_up(Winding::error, "the tuner waits for results, but no trial runs", false, effects);
 }
 
 ExperimentEffects ExperimentCore::on_suggested(Moment moment, Sequence sequence, const Ask& ask) {
@@ -150,11 +150,13 @@ void ExperimentCore::create(Moment moment, Sequence sequence, const Suggestion& 
   effects.push_back(TellBegan{live_.at(sequence).trial});
 }
 
-ExperimentEffects ExperimentCore::on_tuner_failed(Moment moment, const std::string& reason) {
+ExperimentEffects ExperimentCore::on_tuner_failed(Moment moment, Sequence sequence,
+                                                  const std::string& reason) {
   ExperimentEffects effects;
-  asking_ = false;
+  if (sequence == next_sequence_)
+    asking_ = false;
   if (winding_ == Winding::none)
-    wind_up(moment, Winding::error, "tuner: " + reason, false, effects);
+    wind_up(Winding::error, "tuner: " + reason, false, effects);
   return conclude(moment, std::move(effects));
 }
 
@@ -162,13 +164,14 @@ ExperimentEffects ExperimentCore::on_placed(Moment moment, Sequence sequence, co
                                             const std::vector<std::string>& gpus) {
   ExperimentEffects effects;
   auto found = live_.find(sequence);
+  if (found != live_.end() && found->second.launched)
+    return effects;  // told twice: it has its place
   if (found == live_.end() || !found->second.placing) {
     effects.push_back(Unplace{sequence});
     return effects;
   }
   auto& live = found->second;
   live.placing = false;
-  live.gpus = gpus;
   live.waiting_for.clear();
   if (phase_ != pb::PHASE_RUNNING || winding_ != Winding::none) {
     effects.push_back(Unplace{sequence});
@@ -179,10 +182,12 @@ ExperimentEffects ExperimentCore::on_placed(Moment moment, Sequence sequence, co
   launched->set_sequence(sequence);
   launched->set_attempt(live.attempt + 1);
   launched->set_node(node);
+  for (const auto& gpu : gpus)
+    launched->add_gpus(gpu);
   record(moment, std::move(event));
   if (live.attempt > 1)
     effects.push_back(TellBegan{live.trial});  // its intermediate results start anew
-  after_flush_.push_back(Launch{make_plan(live), node, false});
+  after_flush_.push_back(Launch{make_plan(live, moment.now), node, false});
   return conclude(moment, std::move(effects));
 }
 
@@ -199,7 +204,7 @@ ExperimentEffects ExperimentCore::on_waiting(Moment moment, Sequence sequence,
   return conclude(moment, {});
 }
 
-pb::AttemptPlan ExperimentCore::make_plan(const Live& live) const {
+pb::AttemptPlan ExperimentCore::make_plan(const Live& live, Time now) const {
   pb::AttemptPlan plan;
   plan.set_experiment_id(id_);
   plan.set_experiment_name(spec_.name());
@@ -215,7 +220,10 @@ pb::AttemptPlan ExperimentCore::make_plan(const Live& live) const {
   auto trial_seconds = spec_.trial_policy().max_trial_seconds();
   if (trial_seconds > 0)
     seconds = seconds > 0 ? std::min(seconds, trial_seconds) : trial_seconds;
-  plan.set_deadline_ms(static_cast<std::int64_t>(std::ceil(seconds * 1000)));
+  auto deadline_ms = static_cast<std::int64_t>(std::ceil(seconds * 1000));
+  if (deadline_ms > 0)  // what an adopted attempt has surely used is used
+    deadline_ms = std::max<std::int64_t>(1, deadline_ms - (running_ms(now) - live.launched_running_ms));
+  plan.set_deadline_ms(deadline_ms);
   for (const auto& gpu : live.gpus)
     plan.add_gpus(gpu);
   if (spec_.objective().goals_size() > 0)

@@ -52,6 +52,8 @@ struct Measure {
 };
 struct Place {
   Sequence sequence = 0;
+  std::string held_on = {};  ///< it runs on that node already (found after a restart); empty: find it a place
+  std::vector<std::string> held_gpus = {};
 };
 struct Unplace {
   Sequence sequence = 0;
@@ -107,7 +109,8 @@ class ExperimentCore {
   /// After submission or replay: (re)start, adopt what may still run. `resume`: leave STOPPED, PAUSED and the like.
   Result<ExperimentEffects> on_started(Moment moment, bool resume);
   ExperimentEffects on_suggested(Moment moment, Sequence sequence, const Ask& ask);
-  ExperimentEffects on_tuner_failed(Moment moment, const std::string& reason);
+  /// `sequence`: the trial that was asked for; -1: it failed when it was told something.
+  ExperimentEffects on_tuner_failed(Moment moment, Sequence sequence, const std::string& reason);
   ExperimentEffects on_placed(Moment moment, Sequence sequence, const std::string& node,
                               const std::vector<std::string>& gpus);
   ExperimentEffects on_waiting(Moment moment, Sequence sequence, const std::string& why);
@@ -141,6 +144,8 @@ class ExperimentCore {
   const std::string& reason() const { return reason_; }
   const pb::Counts& counts() const { return counts_; }
   std::int64_t running_ms(Time now) const;
+  /// False after a replay until on_started: what may still run is not yet adopted.
+  bool has_started() const { return started_; }
   /// True when nothing of it runs or will run without a command.
   bool at_rest() const;
   bool has_assessor() const { return !spec_.assessor().name().empty(); }
@@ -162,6 +167,8 @@ class ExperimentCore {
     std::int32_t attempt = 0;
     bool launched = false;  // an attempt is under way (from AttemptLaunched to AttemptEnded)
     std::string node;
+    std::vector<std::string> gpus;
+    std::int64_t launched_running_ms = 0;  // time spent in RUNNING when the attempt was launched
     int retries = 0;
     int lost = 0;
     Stop stop = Stop::none;
@@ -169,7 +176,6 @@ class ExperimentCore {
     // Not durable:
     std::optional<Time> not_before;
     bool placing = false;
-    std::vector<std::string> gpus;
     std::string waiting_for;
     std::map<std::string, std::int64_t> last_lines;
   };
@@ -187,11 +193,12 @@ class ExperimentCore {
                std::chrono::milliseconds wait);
   void settle(Moment moment, Live& live, const pb::AttemptResult& result, ExperimentEffects& effects);
   bool retry(Moment moment, Live& live, const std::string& kind, const std::string& reason);
-  void wind_up(Moment moment, Winding winding, const std::string& reason, bool hurry,
-               ExperimentEffects& effects);
+  void wind_up(Winding winding, const std::string& reason, bool hurry, ExperimentEffects& effects);
   void finish_winding(Moment moment, ExperimentEffects& effects);
+  Result<void> may_go_on() const;
+  void end_when_out_of_time(Moment moment, ExperimentEffects& effects);
   void change_phase(Moment moment, pb::Phase phase, const std::string& reason);
-  pb::AttemptPlan make_plan(const Live& live) const;
+  pb::AttemptPlan make_plan(const Live& live, Time now) const;
   Live* find(Sequence sequence, std::int32_t attempt);
   std::int64_t ended() const;
   std::int64_t occupied() const;
@@ -216,6 +223,7 @@ class ExperimentCore {
   std::int64_t running_ms_ = 0;
 
   // Not durable.
+  bool started_ = false;
   std::optional<Time> running_since_;
   std::optional<Time> next_touch_;
   bool asking_ = false;

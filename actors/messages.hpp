@@ -65,6 +65,8 @@ struct PlaceTrial {
   std::int64_t memory_bytes = 0;
   int gpus = 0;
   std::string queue;
+  std::string held_on;  ///< after a restart: it runs there already, with these GPUs; empty: find it a place
+  std::vector<std::string> held_gpus;
 };
 struct UnplaceTrial {
   std::string experiment_id;

@@ -79,8 +79,13 @@ TrialSupervisorActor* NodeAgentState::find(const pb::ReplicaKey& key) { return f
 
 void NodeAgentState::launch(LaunchAttempt& wish) {
   auto key = key_of(wish.plan);
-  if (find(key) != nullptr)
-    return;  // told twice
+  if (auto* known = find(key)) {
+    if (!wish.adopt)
+      return;  // told twice
+    // Its experiment died and was replayed: the old supervisor would talk to nobody.
+    self_->send_exit(*known, caf::exit_reason::kill);
+    supervisors_.erase(key);
+  }
   Prepared prepared;
   if (wish.adopt) {
     if (auto adopted = launcher_->adopt(wish.plan))

@@ -72,6 +72,8 @@ PlacementEffects PlacementCore::on_release(const std::string& experiment_id, Seq
 
 void PlacementCore::on_adopted(const PlacementRequest& request, const std::string& name,
                                const std::vector<std::string>& gpus) {
+  if (held_.count({request.experiment_id, request.sequence}) > 0)
+    return;  // its experiment died and was replayed, placement was not
   for (auto& node : nodes_) {
     if (node.capacity.name != name)
       continue;

@@ -1,8 +1,22 @@
 #include "actors/store.hpp"
 
+#include <algorithm>
+
 #include "actors/log.hpp"
 
 namespace autotune {
+
+namespace {
+
+const std::string& experiment_of(const StoreWrite& write) {
+  return std::visit([](const auto& x) -> const std::string& { return x.experiment_id; }, write);
+}
+
+caf::actor_id id_of(const caf::strong_actor_ptr& sender) {
+  return sender ? sender->id() : caf::invalid_actor_id;
+}
+
+}  // namespace
 
 StoreState::StoreState(StoreActor::pointer self, std::shared_ptr<StoreWriter> writer,
                        std::function<void(bool full)> on_disk, StoreLimits limits)
@@ -38,7 +52,7 @@ void StoreState::take_in(Write& write) {
 
 /// The tick stands behind all messages that have come already: they are gathered first.
 void StoreState::schedule(bool retry) {
-  if (scheduled_ || gathered_.empty())
+  if (scheduled_ || (gathered_.empty() && !full_))
     return;
   scheduled_ = true;
   if (retry)
@@ -49,39 +63,96 @@ void StoreState::schedule(bool retry) {
 }
 
 void StoreState::commit() {
-  if (gathered_.empty())
-    return;
-  auto count = std::min(gathered_.size(), limits_.batch_max);
-  auto end = gathered_.begin() + static_cast<std::ptrdiff_t>(count);
-  Result<void> written;
-  if (count == gathered_.size()) {
-    written = writer_->commit(gathered_);
-  } else {
-    std::vector<StoreWrite> batch(std::make_move_iterator(gathered_.begin()),
-                                  std::make_move_iterator(end));
-    written = writer_->commit(batch);
-    std::move(batch.begin(), batch.end(), gathered_.begin());
+  if (!gathered_.empty()) {
+    // On a full disk the pause that may use the reserve can stand at the end: all of it is one commit.
+    auto count = full_ ? gathered_.size() : std::min(gathered_.size(), limits_.batch_max);
+    if (batch_ > 0)
+      count = std::min(count, batch_);
+    auto written = write_first(count);
+    if (!written)
+      return on_failure(written.error());
+    batch_ = 0;
+    answer_first(count, std::nullopt);
   }
-  if (!written) {
-    if (!failing_) {
-      log::warn("commit-failed", "writes={} error={}", gathered_.size(), written.error().message);
+  on_success();
+}
+
+Result<void> StoreState::write_first(std::size_t count) {
+  if (count == gathered_.size())
+    return writer_->commit(gathered_);
+  auto end = gathered_.begin() + static_cast<std::ptrdiff_t>(count);
+  std::vector<StoreWrite> batch(std::make_move_iterator(gathered_.begin()),
+                                std::make_move_iterator(end));
+  auto written = writer_->commit(batch);
+  std::move(batch.begin(), batch.end(), gathered_.begin());
+  return written;
+}
+
+void StoreState::on_failure(const Error& error) {
+  bool later = error.code == ErrorCode::resource_exhausted || error.code == ErrorCode::unavailable;
+  if (!failing_ && later)
+    log::warn("commit-failed", "writes={} error={}", gathered_.size(), error.message);
+  if (later) {
+    failing_ = true;
+    if (error.code == ErrorCode::resource_exhausted && !full_) {
+      full_ = true;
       on_disk_(true);
     }
-    failing_ = true;
-    schedule(true);
-    return;
+    return schedule(true);
   }
+  // Something in it can never be written: halves find what.
+  auto tried = std::min({gathered_.size(), batch_ > 0 ? batch_ : gathered_.size(),
+                         full_ ? gathered_.size() : limits_.batch_max});
+  batch_ = tried / 2;
+  if (tried == 1)
+    refuse_first(error);
+  schedule(false);
+}
+
+void StoreState::refuse_first(const Error& error) {
+  log::error("write-refused", "experiment={} error={}", experiment_of(gathered_.front()),
+             error.message);
+  Refused who{id_of(pending_.front().sender), experiment_of(gathered_.front())};
+  bool events = std::holds_alternative<AppendEvents>(gathered_.front());
+  answer_first(1, error);
+  if (!events)
+    return;
+  refused_.insert(who);
+  for (std::size_t i = 0; i < gathered_.size();) {
+    if (refused_.count({id_of(pending_[i].sender), experiment_of(gathered_[i])}) == 0) {
+      ++i;
+      continue;
+    }
+    std::rotate(gathered_.begin(), gathered_.begin() + static_cast<std::ptrdiff_t>(i),
+                gathered_.begin() + static_cast<std::ptrdiff_t>(i) + 1);
+    std::rotate(pending_.begin(), pending_.begin() + static_cast<std::ptrdiff_t>(i),
+                pending_.begin() + static_cast<std::ptrdiff_t>(i) + 1);
+    answer_first(1, error);
+  }
+}
+
+void StoreState::answer_first(std::size_t count, const std::optional<Error>& error) {
   for (std::size_t i = 0; i < count; ++i)
     if (pending_[i].token != 0 && pending_[i].sender)
       compat::send(self_, caf::actor_cast<StoreClient>(pending_[i].sender),
-                   Stored{pending_[i].token, std::nullopt});
-  gathered_.erase(gathered_.begin(), end);
+                   Stored{pending_[i].token, error});
+  gathered_.erase(gathered_.begin(), gathered_.begin() + static_cast<std::ptrdiff_t>(count));
   pending_.erase(pending_.begin(), pending_.begin() + static_cast<std::ptrdiff_t>(count));
-  if (failing_) {
-    failing_ = false;
-    log::info("commit-works-again", "waiting={}", gathered_.size());
+}
+
+void StoreState::on_success() {
+  if (full_) {
+    // What went into the reserve is no sign of room: the disk has some when the reserve can be taken again.
+    if (!writer_->restore_reserve()) {
+      failing_ = true;
+      return schedule(true);
+    }
+    full_ = false;
     on_disk_(false);
   }
+  if (failing_)
+    log::info("commit-works-again", "waiting={}", gathered_.size());
+  failing_ = false;
   schedule(false);
 }
 

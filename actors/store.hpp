@@ -4,6 +4,8 @@
 #include <chrono>
 #include <functional>
 #include <memory>
+#include <set>
+#include <utility>
 
 #include "actors/interfaces.hpp"
 #include "store/store.hpp"
@@ -18,7 +20,9 @@ struct StoreLimits {
 };
 
 /// State of the STORE actor. Every write is answered in order, exactly once, when it is durable; a write that
-/// cannot be made durable now (full disk) waits and is tried again, so nothing that was accepted is lost.
+/// cannot be made durable now (full disk) waits and is tried again, so nothing that was accepted is lost. One that
+/// never can be is answered with its error, and so is all that its sender writes to that experiment afterwards:
+/// events after a gap would tell another story.
 class StoreState {
  public:
   StoreState(StoreActor::pointer self, std::shared_ptr<StoreWriter> writer,
@@ -32,8 +36,15 @@ class StoreState {
     caf::strong_actor_ptr sender;
   };
 
+  using Refused = std::pair<caf::actor_id, std::string>;  // a sender and its experiment
+
   void take_in(Write& write);
   void commit();
+  Result<void> write_first(std::size_t count);
+  void refuse_first(const Error& error);
+  void answer_first(std::size_t count, const std::optional<Error>& error);
+  void on_failure(const Error& error);
+  void on_success();
   void schedule(bool retry);
 
   StoreActor::pointer self_;
@@ -42,8 +53,11 @@ class StoreState {
   StoreLimits limits_;
   std::vector<StoreWrite> gathered_;
   std::vector<Pending> pending_;  // one for each of gathered_
+  std::set<Refused> refused_;
+  std::size_t batch_ = 0;  // 0: no commit has failed; else how many writes are tried together
   bool scheduled_ = false;
-  bool failing_ = false;
+  bool failing_ = false;  // the last commit failed, and may work later
+  bool full_ = false;     // the disk has no room, and who asked was told so
 };
 
 /// Spawns the store actor; `detached`: on a thread of its own, since a commit waits for the disk.

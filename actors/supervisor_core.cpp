@@ -120,10 +120,8 @@ SupervisorEffects SupervisorCore::on_adopted(Time now, const std::vector<Adopted
   }
   effects.push_back(started_news());
   next_read_ = now;
-  for (const auto& one : adopted) {
-    if (!one.exit)
-      continue;
-    auto more = on_exit(now, *one.exit);
+  for (const auto* exit : in_order_of_weight(adopted)) {
+    auto more = on_exit(now, *exit);
     std::move(more.begin(), more.end(), std::back_inserter(effects));
   }
   for (auto& replica : replicas_) {  // the crash fell between two starts
@@ -138,6 +136,25 @@ SupervisorEffects SupervisorCore::on_adopted(Time now, const std::vector<Adopted
     stop_others(effects, false);
   finish_if_over(effects);
   return effects;
+}
+
+/// Exits that nobody saw have lost their order: what decides an attempt comes before what it led to.
+std::vector<const ReplicaExit*> SupervisorCore::in_order_of_weight(
+    const std::vector<AdoptedReplica>& adopted) {
+  auto weight = [this](const ReplicaExit& exit) {
+    if (exit.cause() == pb::EXIT_CAUSE_STOPPED)
+      return 3;
+    if (exit.key().replica() == decider().key.replica())
+      return 0;
+    return exit.cause() == pb::EXIT_CAUSE_EXITED ? 2 : 1;
+  };
+  std::vector<const ReplicaExit*> exits;
+  for (const auto& one : adopted)
+    if (one.exit)
+      exits.push_back(&*one.exit);
+  std::stable_sort(exits.begin(), exits.end(),
+                   [&](const auto* a, const auto* b) { return weight(*a) < weight(*b); });
+  return exits;
 }
 
 SupervisorEffects SupervisorCore::on_started(Time now, const ReplicaStarted& started) {
@@ -165,8 +182,8 @@ SupervisorEffects SupervisorCore::on_exit(Time now, const ReplicaExit& exit) {
     return effects;  // A message told twice, or of an earlier start.
   replica->state = State::exited;
   replica->exit = exit;
-  if (exit.cause() == pb::EXIT_CAUSE_SPAWN_FAILED)
-    replica->drained = true;
+  if (exit.cause() == pb::EXIT_CAUSE_SPAWN_FAILED && exit.key().restart() == 0)
+    replica->drained = true;  // it wrote nothing
   else
     read(*replica, effects);
   judge(now, *replica, effects);
@@ -183,6 +200,12 @@ SupervisorEffects SupervisorCore::on_notice(const std::string& text) {
 
 void SupervisorCore::judge(Time now, Replica& replica, SupervisorEffects& effects) {
   const auto& exit = *replica.exit;
+  if (exit.cause() == pb::EXIT_CAUSE_STOPPED && !stopping_ && !outcome_) {
+    // An agent that died had begun to end this attempt, and what for died with it: the trial waits again.
+    stopping_ = true;
+    stop_reason_ = "stopped";
+    stop_others(effects, false);
+  }
   if (stopping_) {
     bool all_gone = std::all_of(replicas_.begin(), replicas_.end(), [](const Replica& r) {
       return r.state == State::exited || r.state == State::waiting;
@@ -205,6 +228,8 @@ void SupervisorCore::judge(Time now, Replica& replica, SupervisorEffects& effect
     decide("Succeeded", "", &exit);
     if (plan_.training_config().run_policy().clean_up_policy() != pb::CLEAN_UP_POLICY_NONE)
       stop_others(effects, false);
+    for (auto& other : replicas_)
+      other.restart_at.reset();  // what is left runs to its end, once
     return;
   }
   if (exit.cause() == pb::EXIT_CAUSE_LOST || exit.cause() == pb::EXIT_CAUSE_LEASE) {
@@ -389,6 +414,16 @@ SupervisorEffects SupervisorCore::on_stored(std::size_t count) {
 
 SupervisorEffects SupervisorCore::on_tick(Time now) {
   SupervisorEffects effects;
+  bool alive = std::any_of(replicas_.begin(), replicas_.end(), [](const Replica& replica) {
+    return replica.state == State::starting || replica.state == State::running;
+  });
+  if (deadline_ && *deadline_ <= now && !alive && !outcome_ && !stopping_) {
+    // Nothing runs that the launcher could end: a restart waits for its back-off.
+    decide("DeadlineExceeded", "deadline exceeded", nullptr);
+    stop_others(effects, false);
+    finish_if_over(effects);
+    return effects;
+  }
   for (auto& replica : replicas_) {
     if (replica.restart_at && *replica.restart_at <= now && !outcome_ && !stopping_) {
       replica.key.set_restart(replica.key.restart() + 1);
@@ -411,7 +446,7 @@ std::optional<Time> SupervisorCore::next_tick() const {
   auto earlier = [&](Time time) { next = next ? std::min(*next, time) : time; };
   for (const auto& replica : replicas_) {
     if (replica.restart_at)
-      earlier(*replica.restart_at);
+      earlier(deadline_ ? std::min(*replica.restart_at, *deadline_) : *replica.restart_at);
     if (replica.state == State::running && next_read_)
       earlier(*next_read_);
   }

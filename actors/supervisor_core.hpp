@@ -101,6 +101,7 @@ class SupervisorCore {
   };
 
   Replica* find(const pb::ReplicaKey& key);
+  std::vector<const ReplicaExit*> in_order_of_weight(const std::vector<AdoptedReplica>& adopted);
   Replica& decider() { return replicas_[decider_]; }
   void start(Time now, Replica& replica, SupervisorEffects& effects);
   void stop_others(SupervisorEffects& effects, bool hurry);
