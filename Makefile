@@ -11,12 +11,17 @@ JOBS ?= $(shell nproc)
 # Tests at a time; those that would disturb each other say so themselves.
 TEST_JOBS ?= $(JOBS)
 FUZZ_RUNS ?= 20000
+# clang-tidy begins no new file past this many minutes; 0: no limit.
+TIDY_MINUTES_MAX ?= 0
 FUZZ_RUNS_LONG ?= 1000000
 
 export JOBS
 export NINJA_STATUS ?= [%f/%t, %es]
 # Trials and tests run `python3`: Debian's, whose scikit-learn the packages bring, comes first.
 export PATH := /usr/bin:$(PATH)
+# Another checkout compiles what this one has compiled already.
+export CCACHE_BASEDIR ?= $(CURDIR)
+export CCACHE_NOHASHDIR ?= 1
 # TSan of g++ 12 dies where the kernel places memory too randomly, hence a fixed layout for what it built.
 NO_ASLR := setarch $(shell uname -m) -R
 # CMake speaks when something is wrong.
@@ -70,7 +75,7 @@ check: packages-check caf configure ## format, include layers, scripts, clang-ti
 	deploy/check-layers.py
 	deploy/check-scripts.sh
 	cmake --build --preset release -j $(JOBS) --target autotune_proto
-	deploy/check-tidy.py --build build --jobs $(JOBS)
+	deploy/check-tidy.py --build build --jobs $(JOBS) --minutes-max $(TIDY_MINUTES_MAX)
 
 .PHONY: check-long
 check-long: test-tsan test-long ## TSan, the Keras example, a million runs of each fuzz target (hours)

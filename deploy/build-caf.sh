@@ -93,7 +93,7 @@ debian_mirror() {
       | grep -m1 '|Debian|Debian$' || true)
   fi
   site=${line%%|*}
-  [ -n "$site" ] || die "this system's apt knows no Debian archive; fetch caf_$version.orig.tar.gz of Debian's
+  [ -n "$site" ] || die "this system's apt knows no Debian archive; fetch actor-framework_$version.orig.tar.gz of Debian's
   source package actor-framework $debian_version by hand and set AUTOTUNE_CAF_TARBALL to it"
   echo "$site"
 }
