@@ -1,6 +1,7 @@
 // The store in one SQLite file: opens the writer and the readers of `store.hpp`.
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <filesystem>
 #include <memory>
@@ -21,6 +22,8 @@ struct WriterOptions {
   std::int64_t reserve_bytes = std::int64_t{4} << 20;
   /// The key that encrypts secrets; empty: `secret.key` beside the database. Made at its first use.
   std::filesystem::path key_path;
+  /// How long a commit waits for another process that holds the database, say a reader that recovers the WAL.
+  std::chrono::milliseconds busy_timeout{5000};
 };
 
 struct ReaderOptions {

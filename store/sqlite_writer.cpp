@@ -19,8 +19,7 @@
 namespace autotune {
 namespace {
 
-constexpr int busy_timeout_ms = 5000;          // a reader that recovers the WAL holds it for a moment
-constexpr int cache_kib = 32 * 1024;           // pages in memory
+constexpr int cache_kib = 32 * 1024;              // pages in memory
 constexpr std::int64_t wal_bytes_max = 64 << 20;  // what the WAL is cut to after a checkpoint
 constexpr std::int64_t event_overhead_bytes = 16;  // what a row takes beside its payload, measured
 constexpr std::int64_t report_bytes = 36;
@@ -264,7 +263,7 @@ class SqliteWriter final : public StoreWriter {
 Result<SQLite::Database> open_database(const std::filesystem::path& path, const WriterOptions& options) {
   try {
     SQLite::Database database(path.string(), SQLite::OPEN_READWRITE | SQLite::OPEN_CREATE,
-                              busy_timeout_ms);
+                              static_cast<int>(options.busy_timeout.count()));
     // Whoever may look into the home's folder need not read the trials' parameters.
     ::chmod(path.c_str(), 0600);
     database.exec("PRAGMA journal_mode = WAL");

@@ -142,7 +142,9 @@ TEST_CASE("a reader that was opened first sees what is written later, by another
 
 TEST_CASE("a writer that another process holds up gives up with a word", "[store]") {
   TemporaryFolder folder;
-  auto write = writer(folder.database());
+  WriterOptions options;
+  options.busy_timeout = std::chrono::milliseconds(1);
+  auto write = value(open_writer(folder.database(), options));
   value(write->commit({append("a-11111", {submitted("a")})}));
   SQLite::Database other(folder.database().string(), SQLite::OPEN_READWRITE, 0);
   other.exec("BEGIN IMMEDIATE");
