@@ -49,7 +49,8 @@ bool wants_colour(int fd);
 using Verb = void (*)(CLI::App& app, Common& common, int& exit_code);
 
 void add_run(CLI::App& app, Common& common, int& exit_code);
-void add_queries(CLI::App& app, Common& common, int& exit_code);   // get describe logs best export
+void add_queries(CLI::App& app, Common& common, int& exit_code);   // get describe best export
+void add_logs(CLI::App& app, Common& common, int& exit_code);
 void add_commands(CLI::App& app, Common& common, int& exit_code);  // apply stop pause delete edit enqueue
 void add_files(CLI::App& app, Common& common, int& exit_code);     // validate algorithms tuner-stdio
 void add_doctor(CLI::App& app, Common& common, int& exit_code);

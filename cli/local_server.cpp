@@ -10,6 +10,7 @@
 
 #include "actors/head.hpp"
 #include "cli/control_socket.hpp"
+#include "launchers/gpus.hpp"
 #include "launchers/launcher_switch.hpp"
 #include "launchers/process.hpp"
 #include "launchers/simulated.hpp"
@@ -82,11 +83,9 @@ Result<std::unique_ptr<LocalServer>> LocalServer::start(ServerOptions options) {
 
   ProcessLauncherOptions process;
   process.home = options.home;
-  auto process_launcher = make_process_launcher(std::move(process));
-  if (!process_launcher)
-    return tl::unexpected(process_launcher.error());
+  process.base_environment = own_environment();
   std::map<std::string, std::unique_ptr<Launcher>> launchers;
-  launchers.emplace("process", std::move(*process_launcher));
+  launchers.emplace("process", make_process_launcher(std::move(process)));
   launchers.emplace("simulated", std::make_unique<SimulatedLauncher>());
 
   configure_types();
