@@ -23,6 +23,19 @@ namespace {
 
 constexpr auto answer_timeout = std::chrono::minutes(15);  // a stop waits for the graces of all trials
 
+bool is_set(const char* name, std::string_view value) {
+  const char* given = std::getenv(name);
+  return given != nullptr && value == given;
+}
+
+/// AUTOTUNE_SYNCHRONOUS=normal trades the last commits before a power loss for speed.
+WriterOptions writer_options() {
+  WriterOptions options;
+  if (is_set("AUTOTUNE_SYNCHRONOUS", "normal"))
+    options.synchronous = Synchronous::normal;
+  return options;
+}
+
 /// This machine: cores that we may use, memory, GPUs that the user lets us see.
 NodeCapacity this_machine() {
   NodeCapacity node;
@@ -77,13 +90,14 @@ Result<std::unique_ptr<LocalServer>> LocalServer::start(ServerOptions options) {
     return tl::unexpected(lock.error());
   if (auto opened = open_log(options.home, options.log_level); !opened)
     return tl::unexpected(opened.error());
-  auto writer = open_writer(database_path(options.home));
+  auto writer = open_writer(database_path(options.home), writer_options());
   if (!writer)
     return tl::unexpected(writer.error());
 
   ProcessLauncherOptions process;
   process.home = options.home;
   process.base_environment = own_environment();
+  process.cgroup_per_trial = is_set("AUTOTUNE_CGROUP_PER_TRIAL", "1");
   std::map<std::string, std::unique_ptr<Launcher>> launchers;
   launchers.emplace("process", make_process_launcher(std::move(process)));
   launchers.emplace("simulated", std::make_unique<SimulatedLauncher>());
