@@ -51,6 +51,8 @@ class Arguments {
     const auto* value = given_.find(name);
     return value != nullptr && !value->is_null();
   }
+  /// True where the file itself names the argument, be it with null.
+  bool names(std::string_view name) const { return given_.find(name) != nullptr; }
   double real(std::string_view name) const { return value(name).to_double().value_or(0); }
   std::int64_t integer(std::string_view name) const { return value(name).to_integer().value_or(0); }
   bool boolean(std::string_view name) const;

@@ -40,7 +40,7 @@ Dimension::Dimension(const Parameter& parameter) : parameter_(&parameter), level
   log_ = p.type == T::loguniform || p.type == T::qloguniform || p.type == T::lognormal || p.type == T::qlognormal;
   normal_ = p.type == T::normal || p.type == T::qnormal || p.type == T::lognormal || p.type == T::qlognormal;
   bounded_ = p.type == T::uniform || p.type == T::quniform || p.type == T::loguniform || p.type == T::qloguniform;
-  if (p.type == T::choice || p.type == T::layer_choice || p.type == T::input_choice) {
+  if (listed()) {
     discrete_ = true;
     levels_ = static_cast<double>(p.branches.empty() ? p.choices.size() : p.branches.size());
   } else if (p.type == T::randint) {
@@ -54,6 +54,10 @@ Dimension::Dimension(const Parameter& parameter) : parameter_(&parameter), level
     offset_ = log_ ? std::log(p.low) : p.low;
     width_ = (log_ ? std::log(p.high) : p.high) - offset_;
   }
+  if (!discrete_ && width_ <= 0 && p.q <= 0) {
+    discrete_ = true;  // equal bounds, or no spread: one value
+    levels_ = 1;
+  }
   if (p.q > 0) {
     discrete_ = true;
     scale_ = decimal_scale(p.q);
@@ -62,6 +66,11 @@ Dimension::Dimension(const Parameter& parameter) : parameter_(&parameter), level
       levels_ = std::nearbyint(p.high / p.q) - first_level_ + 1;
     }
   }
+}
+
+bool Dimension::listed() const {
+  using T = ParameterType;
+  return parameter_->type == T::choice || parameter_->type == T::layer_choice || parameter_->type == T::input_choice;
 }
 
 double Dimension::latent_at(double u) const {
@@ -142,7 +151,7 @@ double Dimension::number_at(double u) const {
 Value Dimension::value_at(double u) const {
   if (parameter_->type == ParameterType::randint)
     return Value::integer(static_cast<std::int64_t>(number_at(u)));
-  if (discrete_ && parameter_->q <= 0)
+  if (listed())
     return nested() ? Value() : parameter_->choices[static_cast<std::size_t>(level_at(u))];
   return Value::real(number_at(u));
 }
@@ -183,7 +192,7 @@ std::optional<double> Dimension::unit_of(const Value& value) const {
         return unit_of_level(static_cast<double>(i));
     return std::nullopt;
   }
-  if (discrete_ && p.q <= 0 && p.type != ParameterType::randint) {
+  if (listed()) {
     auto found = std::find(p.choices.begin(), p.choices.end(), value);
     if (found == p.choices.end())
       return std::nullopt;
@@ -204,7 +213,7 @@ std::string Dimension::expectation() const {
   if (p.type == ParameterType::randint)
     return "a whole number from " + to_json(Value::integer(static_cast<std::int64_t>(offset_))) + " to " +
            to_json(Value::integer(static_cast<std::int64_t>(offset_ + levels_ - 1)));
-  if (discrete_ && p.q <= 0)
+  if (listed())
     return "one of " + to_json(Value(Array(p.choices)));
   std::string text = p.q > 0 ? "a multiple of " + text_of(p.q) : log_ && !bounded_ ? "a positive number" : "a number";
   if (bounded_)

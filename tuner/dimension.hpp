@@ -55,6 +55,7 @@ class Dimension {
   std::int32_t end = 0;      ///< one past the last dimension below it
 
  private:
+  bool listed() const;
   double latent_at(double u) const;
   double unit_of_latent(double y) const;
   double emit_level(double k) const;

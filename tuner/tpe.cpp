@@ -1,0 +1,183 @@
+#include "tuner/tpe.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <numeric>
+
+namespace autotune {
+
+namespace {
+
+// Chosen on the public problems of the bench and checked on the held-out ones (docs/algorithms.md).
+constexpr double width_start = 0.35;     // a kernel's standard deviation before any trial
+constexpr double width_decay = 0.1;      // it is width_start / (1 + width_decay * trials)
+constexpr double width_min = 0.002;      // finer steps are left to a longer life than a tuning run has
+constexpr double crossover = 0.2;
+constexpr double rank_decay = 1;         // weight of the last good trial: e^-1 of the first one's, nearly
+constexpr double category_prior = 0.5;
+constexpr double good_prior_factor = 0.5;  // of prior_weight
+constexpr std::size_t rest_max = 100;
+constexpr std::size_t running_max = 256;   // the newest so many running trials take part
+constexpr std::size_t lattice_dimensions_max = 16;
+
+/// Point n of the additive recurrence with the generalised golden ratio (Roberts 2018), shifted by `shift`.
+double lattice_coordinate(double ratio, std::size_t i, Sequence n, double shift) {
+  double x = shift + static_cast<double>(n + 1) * std::pow(1 / ratio, static_cast<double>(i + 1));
+  return x - std::floor(x);
+}
+
+/// The root of x^(dimensions + 1) = x + 1.
+double golden_ratio(std::size_t dimensions) {
+  double ratio = 2;
+  for (int k = 0; k < 40; ++k)
+    ratio = std::pow(1 + ratio, 1.0 / static_cast<double>(dimensions + 1));
+  return ratio;
+}
+
+/// Which of `strata` layers of [0, 1] trial n of a Latin hypercube lies in.
+std::uint64_t stratum(Rng rng, std::uint64_t strata, std::uint64_t n) {
+  std::vector<std::uint64_t> order(strata);
+  std::iota(order.begin(), order.end(), 0);
+  for (auto k = strata - 1; k > 0; --k)
+    std::swap(order[k], order[rng.below(k + 1)]);
+  return order[n];
+}
+
+}  // namespace
+
+TpeTuner::TpeTuner(Space space, std::int64_t seed, TpeOptions options)
+    : seed_(seed), options_(options), seen_(std::move(space)) {}
+
+Point TpeTuner::start_point(Sequence trial, Rng& rng) const {
+  const auto& space = seen_.space();
+  Point point(space.size(), inactive);
+  auto strata = static_cast<std::uint64_t>(std::clamp<std::int64_t>(options_.n_startup_jobs, 1, 1000));
+  auto number = static_cast<std::uint64_t>(trial);
+  bool lattice = space.size() <= lattice_dimensions_max;
+  double ratio = lattice ? golden_ratio(space.size()) : 0;
+  // All trials of one design share its generator.
+  auto design = rng_for(seed_, lattice ? -1 : -1 - static_cast<Sequence>(number / strata));
+  for (std::size_t i = 0; i < space.size(); ++i) {
+    double jitter = rng.uniform();
+    if (!space.active(point, i))
+      continue;
+    auto own = design.split(i);
+    if (lattice)
+      point[i] = lattice_coordinate(ratio, i, trial, own.uniform());
+    else
+      point[i] = (static_cast<double>(stratum(own, strata, number % strata)) + jitter) / static_cast<double>(strata);
+  }
+  return point;
+}
+
+Bandwidths TpeTuner::bandwidths() const {
+  Bandwidths b;
+  b.category_prior = category_prior;
+  double shrunk = std::max(width_min, width_start / (1 + width_decay * static_cast<double>(ranking_.size())));
+  for (const auto& d : seen_.space().dimensions()) {
+    bool stepped = d.discrete() && std::isfinite(d.levels());
+    // Half a step at least, so that the neighbouring levels stay within reach.
+    b.numeric.push_back(stepped ? std::min(1.0, std::max(shrunk, 0.5 / d.levels())) : shrunk);
+  }
+  return b;
+}
+
+std::vector<Point> TpeTuner::points_of(std::span<const Trial> running) const {
+  std::vector<Point> points;
+  if (options_.liar == Liar::none)
+    return points;
+  for (const auto& trial : running.last(std::min(running.size(), running_max)))
+    if (auto point = seen_.space().point_of(trial.parameters))
+      points.push_back(std::move(*point));
+  return points;
+}
+
+void TpeTuner::fill(KernelMixture& good, KernelMixture& rest, const std::vector<Point>& running) const {
+  auto n = ranking_.size();
+  auto all = n + running.size();
+  auto wanted = std::ceil(options_.gamma * std::sqrt(static_cast<double>(all)));
+  auto good_max = std::min(wanted, static_cast<double>(options_.linear_forgetting));
+  auto good_count = static_cast<std::size_t>(std::clamp(good_max, 1.0, static_cast<double>(all)));
+
+  // Where the running trials stand among the ranked ones: past those with an equal loss.
+  std::size_t lie_rank = n;
+  if (options_.liar == Liar::best || options_.liar == Liar::mean) {
+    double mean = loss_sum_ / static_cast<double>(n);
+    lie_rank = options_.liar == Liar::best ? ranking_.count_up_to(ranking_.best()) : ranking_.count_up_to(mean);
+  }
+  auto good_told = std::min(good_count, lie_rank);
+  auto good_running = std::min(good_count - good_told, running.size());
+  good_told = good_count - good_running;
+
+  std::vector<std::size_t> ranks(good_told);
+  std::iota(ranks.begin(), ranks.end(), 0);
+  auto weight = [&](std::size_t place) {
+    return std::exp(-rank_decay * static_cast<double>(place) / static_cast<double>(good_count));
+  };
+  std::size_t place = 0;
+  ranking_.visit(ranks, [&](const auto& entry) { good.add(point(entry.trial), weight(place++)); });
+  for (std::size_t i = 0; i < good_running; ++i)
+    good.add(running[i].data(), weight(place++));
+
+  ranks.clear();
+  auto others = n - good_told;
+  auto near = others <= rest_max ? others : rest_max / 2;
+  for (std::size_t i = 0; i < near; ++i)
+    ranks.push_back(good_told + i);
+  for (std::size_t i = 0; near < others && i < rest_max - near; ++i)
+    ranks.push_back(good_told + near + i * (others - near) / (rest_max - near));
+  ranking_.visit(ranks, [&](const auto& entry) { rest.add(point(entry.trial), 1); });
+  for (std::size_t i = good_running; i < running.size(); ++i)
+    rest.add(running[i].data(), 1);
+}
+
+Point TpeTuner::propose(KernelMixture& good, KernelMixture& rest, const SeenPoints::Taken& taken, Rng& rng) const {
+  Point best;
+  double best_score = 0;
+  for (std::int64_t i = 0; i < options_.n_ei_candidates; ++i) {
+    auto candidate = good.draw(rng, crossover);
+    if (taken.contains(candidate) && !best.empty())
+      continue;
+    double score = good.log_density(candidate) - rest.log_density(candidate);
+    if (best.empty() || score > best_score || taken.contains(best)) {
+      best = std::move(candidate);
+      best_score = score;
+    }
+  }
+  return best;
+}
+
+Ask TpeTuner::ask(Sequence trial, std::span<const Trial> running) const {
+  const auto& space = seen_.space();
+  auto rng = rng_for(seed_, trial);
+  auto taken = seen_.with(running);
+  std::optional<Point> point;
+  if (static_cast<std::int64_t>(ranking_.size()) < std::max<std::int64_t>(1, options_.n_startup_jobs)) {
+    point = taken.free_from(start_point(trial, rng), [&] { return space.sample_point(rng); });
+  } else {
+    auto widths = bandwidths();
+    KernelMixture good(space, widths, options_.prior_weight * good_prior_factor);
+    KernelMixture rest(space, widths, options_.prior_weight);
+    fill(good, rest, points_of(running));
+    good.close();
+    rest.close();
+    point = taken.free_from(propose(good, rest, taken, rng), [&] { return good.draw(rng, crossover); });
+  }
+  if (!point)
+    return Exhausted{};
+  return Suggestion{space.value_of(*point), ""};
+}
+
+void TpeTuner::tell(const Trial& ended) {
+  auto point = seen_.space().point_of(ended.parameters);
+  if (!point)
+    return;
+  seen_.add(*point);
+  if (!ended.final_value)
+    return;
+  ranking_.insert(*ended.final_value, static_cast<std::uint32_t>(ranking_.size()));
+  points_.insert(points_.end(), point->begin(), point->end());
+  loss_sum_ += *ended.final_value;
+}
+
+}  // namespace autotune
