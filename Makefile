@@ -61,7 +61,7 @@ test-tsan: packages-test ## the same under TSan, CAF included
 .PHONY: fuzz
 fuzz: packages-fuzz ## each fuzz target FUZZ_RUNS times
 	cmake --preset fuzz $(QUIETLY)
-	cmake --build --preset fuzz -j $(JOBS)
+	cmake --build --preset fuzz -j $(JOBS) --target fuzzers
 	tests/fuzz/run.sh $(FUZZ_RUNS)
 
 .PHONY: bench
