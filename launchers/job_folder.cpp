@@ -247,14 +247,22 @@ std::optional<pb::ReplicaExit> newest_exit(const std::string& replica_folder) {
   return exit ? std::optional(*exit) : std::nullopt;
 }
 
-Result<void> write_start_note(const std::string& replica_folder, int restart,
-                              const std::vector<std::string>& environment) {
+Result<void> StartNotes::write(const std::string& replica_folder, int restart,
+                               const std::vector<std::string>& environment) {
   std::string text = "# start " + std::to_string(restart) + "; the names of its environment:\n";
   for (const auto& one : environment) {
     text.append(one, 0, one.find('='));
     text += '\n';
   }
-  return write_file(replica_folder + "/environment", text);
+  auto path = replica_folder + "/environment";
+  if (text == text_ && ::link(path_.c_str(), path.c_str()) == 0)
+    return {};
+  auto written = write_whole_file(path, text);  // never through a link: other trials' notes hang on it
+  if (written) {
+    text_ = std::move(text);
+    path_ = std::move(path);
+  }
+  return written;
 }
 
 std::optional<int> newest_start(const std::string& replica_folder) {

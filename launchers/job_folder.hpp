@@ -59,8 +59,18 @@ std::optional<pb::ReplicaExit> newest_exit(const std::string& replica_folder);
 
 /// Notes that a replica is about to be started for the restart-th time, with the names (never the values) of its
 /// environment. What stands there is how a restarted agent knows that something was started.
-Result<void> write_start_note(const std::string& replica_folder, int restart,
-                              const std::vector<std::string>& environment);
+class StartNotes {
+ public:
+  Result<void> write(const std::string& replica_folder, int restart,
+                     const std::vector<std::string>& environment);
+
+ private:
+  // Trials of an experiment have the same names: a note that says the same is a link to the one before, which costs
+  // half of a new file.
+  std::string text_;
+  std::string path_;
+};
+
 /// The restart of the newest start note; nothing: never started.
 std::optional<int> newest_start(const std::string& replica_folder);
 

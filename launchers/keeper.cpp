@@ -18,7 +18,6 @@
 #include <cstring>
 
 #include "launchers/job_folder.hpp"
-#include "launchers/keeper_spawn.hpp"
 #include "launchers/keeper_state.hpp"
 #include "launchers/mount_namespace.hpp"
 
@@ -30,7 +29,7 @@ constexpr std::int64_t never = INT64_MAX;
 constexpr int requests_at_once = 64;  // then exits are looked at again
 
 // What epoll hands back: these for our own descriptors, larger numbers for processes that are not our children.
-enum : std::uint64_t { from_listener = 1, from_signals, from_agent, from_lease_timer };
+enum : std::uint64_t { from_listener = 1, from_signals, from_agent, from_lease_timer, from_spawner };
 
 bool watch(int epoll, int fd, std::uint32_t events, std::uint64_t id) {
   epoll_event event{};
@@ -51,6 +50,8 @@ Keeper::Keeper(KeeperConfig config, FileDescriptor listener)
 
 bool Keeper::open_descriptors() {
   ::prctl(PR_SET_CHILD_SUBREAPER, 1);
+  for (int signal = 1; signal < NSIG; ++signal)
+    ::signal(signal, SIG_DFL);  // whoever started us may ignore some; replicas are not to inherit that
   sigset_t ours;
   ::sigemptyset(&ours);
   for (int signal : {SIGCHLD, SIGTERM, SIGINT, SIGHUP, SIGPIPE})
@@ -69,6 +70,8 @@ int Keeper::run() {
   char marker[32];
   std::snprintf(marker, sizeof marker, "autotune-%016zx", std::hash<std::string>{}(config_.home));
   cgroups_.probe(marker);
+  if (!spawner_.open() || !watch(epoll_.value(), spawner_.event_fd(), EPOLLIN, from_spawner))
+    return 1;
   idle_since_ = monotonic_ms();
   due(idle_since_ + config_.idle_ms);
   epoll_event events[64];
@@ -84,6 +87,8 @@ int Keeper::run() {
         read_agent();
       else if (id == from_lease_timer)
         check_lease();
+      else if (id == from_spawner)
+        take_spawned();
       else if (auto found = foreign_.find(id); found != foreign_.end())
         on_foreign_activity(*found->second);
     }
@@ -117,7 +122,10 @@ void Keeper::accept_agent() {
   FileDescriptor other(::accept4(listener_.value(), nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK));
   if (!other || !same_user(other.value()))
     return;
-  drop_agent();  // the newest agent counts: the one before is dead or was told to go
+  // The newest agent counts: the one before is dead. What it had asked for was decided and written down: it is done.
+  while (read_agent()) {
+  }
+  drop_agent();
   agent_ = std::move(other);
   watch(epoll_.value(), agent_.value(), EPOLLIN, from_agent);
 }
@@ -133,26 +141,28 @@ void Keeper::drop_agent() {
   due(idle_since_ + config_.idle_ms);
 }
 
-void Keeper::read_agent() {
+/// True where there may be more to read.
+bool Keeper::read_agent() {
   flush();
   pb::KeeperRequest request;
   for (int i = 0; i < requests_at_once && agent_; ++i) {
     FileDescriptor passed;
     switch (reader_.receive(agent_.value(), request, &passed)) {
       case Received::message: on_request(request, std::move(passed)); break;
-      case Received::nothing: return;
-      case Received::closed: drop_agent(); return;
+      case Received::nothing: return false;
+      case Received::closed: drop_agent(); return false;
     }
   }
+  return static_cast<bool>(agent_);
 }
 
-void Keeper::on_request(const pb::KeeperRequest& request, FileDescriptor passed) {
+void Keeper::on_request(pb::KeeperRequest& request, FileDescriptor passed) {
   if (request.has_hello())
     return on_hello(request.hello());
   if (!agent_greeted_)
     return drop_agent();
   switch (request.what_case()) {
-    case pb::KeeperRequest::kStart: on_start(request.start()); break;
+    case pb::KeeperRequest::kStart: on_start(std::move(*request.mutable_start())); break;
     case pb::KeeperRequest::kStop: {
       auto found = replicas_.find(name_of(request.stop().key()));
       if (found != replicas_.end())
@@ -208,7 +218,7 @@ void Keeper::tell(pb::KeeperEvent event, int fd) {
   if (queue_.empty()) {
     auto sent = send_packet(agent_.value(), event, fd);
     if (!sent)
-      return drop_agent();
+      return;  // it is dead; read_agent still takes what it had asked for, and then drops it
     if (*sent)
       return;
     epoll_event wanted{};
@@ -228,7 +238,7 @@ void Keeper::flush() {
   while (!queue_.empty()) {
     auto sent = send_packet(agent_.value(), queue_.front().first, queue_.front().second.value());
     if (!sent)
-      return drop_agent();
+      return queue_.clear();  // as in tell()
     if (!*sent)
       return;
     queue_.pop_front();
@@ -239,73 +249,97 @@ void Keeper::flush() {
   ::epoll_ctl(epoll_.value(), EPOLL_CTL_MOD, agent_.value(), &wanted);
 }
 
-void Keeper::notice(const KeptReplica& replica, const std::string& text) {
+void Keeper::notice(const pb::ReplicaKey& key, const std::string& text) {
   pb::KeeperEvent event;
-  *event.mutable_notice()->mutable_key() = replica.start.key();
+  *event.mutable_notice()->mutable_key() = key;
   event.mutable_notice()->set_text(text);
   tell(std::move(event));
 }
 
 // --- starting ----------------------------------------------------------------------------------------------------
 
-void Keeper::on_start(const pb::KeeperStart& start) {
+void Keeper::on_start(pb::KeeperStart&& start) {
   auto name = name_of(start.key());
   if (replicas_.contains(name))
     return;  // asked twice: it runs
   auto replica = std::make_unique<KeptReplica>();
   replica->name = name;
   replica->started_at_ms = wall_clock_ms();
-  const auto& limits = start.limits();
+  const auto limits = start.limits();
   std::string refusal;
   if (lease_until_ != 0 && lease_now() >= lease_until_)
     refusal = "the node's lease ran out";
-  std::vector<FileDescriptor> entrances;
+  auto job = std::make_unique<SpawnJob>();
+  job->name = name;
   bool wants_cgroup = limits.memory_bytes() > 0 || limits.cpu() > 0 || limits.pids_max() > 0 ||
                       limits.own_cgroup();
-  std::string trouble;
   if (refusal.empty() && wants_cgroup) {
     auto made = cgroups_.make(limits, start.marker());
     if (made)
       replica->cgroup = *made;
     else
-      trouble = made.error().message;
-    entrances = open_to_enter(replica->cgroup);
+      notice(start.key(), "its limits are not enforced by a cgroup: " + made.error().message);
+    job->cgroups = open_to_enter(replica->cgroup);
   }
-  std::vector<int> entered;
-  for (const auto& one : entrances)
-    entered.push_back(one.value());
-  Result<Spawned> spawned = refusal.empty() ? spawn_replica(start, entered)
-                                            : fail(ErrorCode::failed_precondition, refusal);
-  if (!spawned) {
-    cgroups_.remove(replica->cgroup);
-    pb::ReplicaExit exit;
-    *exit.mutable_key() = start.key();
-    exit.set_cause(pb::EXIT_CAUSE_SPAWN_FAILED);
-    exit.set_detail(spawned.error().message);
-    exit.set_started_at_ms(replica->started_at_ms);
-    exit.set_ended_at_ms(wall_clock_ms());
-    return record(std::move(exit), start.folder());
-  }
-  replica->start = start;
-  replica->start.clear_argv();
-  replica->start.clear_env();
-  replica->start.clear_mounts();
-  replica->pid = spawned->pid;
-  replica->start_ticks = start_ticks_of(spawned->pid);
-  replica->log = {start.folder(), limits.log_bytes(), limits.keep_log_offsets(), {0, 0}};
-  if (start.deadline_at_ms() > 0)
-    due(start.deadline_at_ms());
+  job->start = std::move(start);
+  auto& kept = replica->start;  // all but the command
+  const auto& given = job->start;
+  *kept.mutable_key() = given.key();
+  *kept.mutable_limits() = limits;
+  kept.set_folder(given.folder());
+  kept.set_deadline_at_ms(given.deadline_at_ms());
+  kept.set_grace_ms(given.grace_ms());
+  kept.set_marker(given.marker());
+  replica->log = {given.folder(), limits.log_bytes(), limits.keep_log_offsets(), {0, 0}};
+  if (given.deadline_at_ms() > 0)
+    due(given.deadline_at_ms());
   due(monotonic_ms() + config_.log_check_ms);
-  mains_[replica->pid] = replica.get();
+  replicas_.emplace(name, std::move(replica));
+  if (refusal.empty())
+    return spawner_.submit(std::move(job));
+  job->error = refusal;
+  on_spawned(*job);
+}
+
+void Keeper::take_spawned() {
+  for (auto& job : spawner_.take())
+    on_spawned(*job);
+}
+
+/// A replica's program runs, or could not be started.
+void Keeper::on_spawned(SpawnJob& job) {
+  auto found = replicas_.find(job.name);
+  if (found == replicas_.end())
+    return;
+  auto& replica = *found->second;
+  auto status = job.pid != 0 ? spawner_.take_status(job.pid) : std::nullopt;
+  if (!job.error.empty()) {
+    cgroups_.remove(replica.cgroup);
+    pb::ReplicaExit exit;
+    *exit.mutable_key() = replica.start.key();
+    exit.set_cause(pb::EXIT_CAUSE_SPAWN_FAILED);
+    exit.set_detail(job.error);
+    exit.set_started_at_ms(replica.started_at_ms);
+    exit.set_ended_at_ms(wall_clock_ms());
+    auto folder = replica.start.folder();
+    replicas_.erase(found);
+    if (replicas_.empty())
+      idle_since_ = monotonic_ms();
+    return record(std::move(exit), folder);
+  }
+  replica.pid = job.pid;
+  replica.start_ticks = job.start_ticks;
   pb::KeeperEvent event;
   auto& started = *event.mutable_started();
-  *started.mutable_key() = start.key();
-  started.set_pid(replica->pid);
-  started.set_pid_start_ticks(replica->start_ticks);
-  tell(std::move(event), spawned->pidfd.value());
-  if (!trouble.empty())
-    notice(*replica, "its limits are not enforced by a cgroup: " + trouble);
-  replicas_.emplace(name, std::move(replica));
+  *started.mutable_key() = replica.start.key();
+  started.set_pid(replica.pid);
+  started.set_pid_start_ticks(replica.start_ticks);
+  tell(std::move(event), job.pidfd.value());
+  if (status)
+    return on_main_gone(replica, *status, true);
+  mains_[replica.pid] = &replica;
+  if (replica.kill_at != 0)  // told to end before it had begun
+    signal_tree(replica, monotonic_ms() >= replica.kill_at ? SIGKILL : SIGTERM);
 }
 
 void Keeper::on_adopt(const pb::KeeperAdopt& adopt, FileDescriptor pidfd) {
@@ -445,6 +479,7 @@ int keeper_main(int argc, char** argv) {
   }
   if (!arguments.foreground && !step_back())
     return 1;
+  ::listen(listener->value(), 8);  // anew: who connects is told the pid of the process that listened
   ::prctl(PR_SET_NAME, "autotune-keeper");
   return Keeper(std::move(arguments.config), std::move(*listener)).run();
 }

@@ -26,7 +26,8 @@ void Keeper::reap() {
       break;
     auto found = mains_.find(pid);
     if (found == mains_.end()) {
-      orphans = true;
+      // Perhaps one that was started this moment; else an orphan that we inherited.
+      orphans = !spawner_.claim(pid, status) || orphans;
       continue;
     }
     auto* replica = found->second;
@@ -89,6 +90,8 @@ void Keeper::begin_ending(KeptReplica& replica, pb::ExitCause cause, std::int64_
 }
 
 std::vector<pid_t> Keeper::tree_of(const KeptReplica& replica) const {
+  if (replica.pid == 0)
+    return {};
   if (replica.cgroup)
     return processes_in(replica.cgroup);
   auto marker = replica.start.marker();
@@ -100,7 +103,7 @@ std::vector<pid_t> Keeper::tree_of(const KeptReplica& replica) const {
     add_descendants(replica.pid, found);
   }
   // What lost its parent became our child, for we are its sub-reaper.
-  for (auto pid : own_children()) {
+  for (auto pid : inherited_children()) {
     if (mains_.contains(pid))
       continue;
     bool belongs = marker_on(pid) == marker;
@@ -156,7 +159,7 @@ void Keeper::sweep(KeptReplica& replica) {
 
 void Keeper::finish(KeptReplica& replica) {
   if (auto text = replica.log.check(); !text.empty())
-    notice(replica, text);
+    notice(replica.start.key(), text);
   pb::ReplicaExit exit;
   *exit.mutable_key() = replica.start.key();
   exit.set_started_at_ms(replica.started_at_ms);
@@ -214,7 +217,7 @@ void Keeper::check_limits(std::int64_t now) {
   for (auto* replica : all) {
     if (logs)
       if (auto text = replica->log.check(); !text.empty())
-        notice(*replica, text);
+        notice(replica->start.key(), text);
     const auto& limits = replica->start.limits();
     if (memory && limits.memory_bytes() > 0 && replica->cgroup.memory_folder.empty() &&
         replica->kill_at == 0 && resident_bytes(tree_of(*replica)) > limits.memory_bytes())

@@ -160,7 +160,8 @@ Received PacketReader::receive(int socket, google::protobuf::MessageLite& messag
   ssize_t n = 0;
   do {
     n = ::recvmsg(socket, &header, MSG_CMSG_CLOEXEC);
-  } while (n < 0 && errno == EINTR);
+    // An end that died before it had read all leaves ECONNRESET, once; what it had sent before comes after that.
+  } while (n < 0 && (errno == EINTR || errno == ECONNRESET));
   if (n < 0)
     return errno == EAGAIN ? Received::nothing : Received::closed;
   if (n == 0)

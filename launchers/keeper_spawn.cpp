@@ -5,12 +5,16 @@
 #include <pwd.h>
 #include <sched.h>
 #include <signal.h>
+#include <sys/eventfd.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstdio>
 #include <cstring>
+#include <optional>
+#include <utility>
 
 #include "launchers/mount_namespace.hpp"
 #include "launchers/process_tree.hpp"
@@ -19,16 +23,16 @@ namespace autotune {
 
 namespace {
 
-/// What the child tells when it cannot become the program. In shared memory: it must reach us across a fork too.
+/// What the child tells when it cannot become the program.
 struct Failure {
-  int error = 0;
-  char what[4096 + 256] = {};
+  int error;
+  char what[4096 + 256];
 };
 
 /// All that the child needs, laid out before the fork: it may share our memory and must not allocate.
 struct Plan {
   const pb::KeeperStart* start = nullptr;
-  const std::vector<int>* cgroups = nullptr;
+  const std::vector<FileDescriptor>* cgroups = nullptr;
   std::vector<char*> argv;
   std::vector<char*> envp;
   std::vector<char*> shell_argv;  // for a script without #!
@@ -36,10 +40,13 @@ struct Plan {
   std::string out;
   std::string err;
   gid_t group = 0;
+  std::optional<PrivateMounts> mounts;
   Failure* failure = nullptr;
 };
 
-constexpr std::size_t stack_bytes = 256 * 1024;
+constexpr std::size_t stack_bytes = 128 * 1024;
+// Enough that one slow file system does not stop all starts, few enough to stay small.
+constexpr std::size_t threads = 4;
 
 int failed(const Plan& plan, const char* what, const char* name) {
   plan.failure->error = errno;
@@ -47,14 +54,9 @@ int failed(const Plan& plan, const char* what, const char* name) {
   return 127;
 }
 
-void reset_signals() {
-  for (int signal = 1; signal < NSIG; ++signal) {
-    struct sigaction action {};
-    if (::sigaction(signal, nullptr, &action) == 0 && action.sa_handler != SIG_DFL) {
-      action.sa_handler = SIG_DFL;
-      ::sigaction(signal, &action, nullptr);
-    }
-  }
+/// The keeper blocks signals and handles none, and no signal is ignored in it (open_descriptors): nothing but the mask
+/// has to be undone.
+void unblock_signals() {
   sigset_t none;
   ::sigemptyset(&none);
   ::sigprocmask(SIG_SETMASK, &none, nullptr);
@@ -105,6 +107,15 @@ int execute_found(Plan& plan) {
   return failed(plan, "cannot find in PATH the command ", name);
 }
 
+gid_t group_of_user(uid_t user) {
+  passwd entry{};
+  passwd* found = nullptr;
+  char buffer[16 * 1024];
+  if (::getpwuid_r(user, &entry, buffer, sizeof buffer, &found) == 0 && found != nullptr)
+    return found->pw_gid;
+  return user;
+}
+
 bool become_user(const Plan& plan) {
   auto user = plan.start->run_as_user();
   return ::setgroups(0, nullptr) == 0 && ::setresgid(plan.group, plan.group, plan.group) == 0 &&
@@ -115,11 +126,11 @@ bool become_user(const Plan& plan) {
 int child(void* argument) {
   auto& plan = *static_cast<Plan*>(argument);
   const auto& start = *plan.start;
-  reset_signals();
+  unblock_signals();
   ::setsid();
   mark_self(start.marker());
-  for (int cgroup : *plan.cgroups)
-    if (::write(cgroup, "0", 1) < 0)
+  for (const auto& cgroup : *plan.cgroups)
+    if (::write(cgroup.value(), "0", 1) < 0)
       return failed(plan, "cannot enter its cgroup", "");
   if (!open_as(0, "/dev/null", O_RDONLY))
     return failed(plan, "cannot open ", "/dev/null");
@@ -127,11 +138,9 @@ int child(void* argument) {
     return failed(plan, "cannot open ", plan.out.c_str());
   if (!open_as(2, plan.err.c_str(), O_WRONLY | O_CREAT | O_APPEND))
     return failed(plan, "cannot open ", plan.err.c_str());
-  if (start.mounts_size() > 0) {  // forked, not sharing memory: this part may allocate
-    std::string what;
-    if (!enter_private_mounts(start.mounts(), what))
-      return failed(plan, what.c_str(), "");
-  }
+  if (plan.mounts)
+    if (const char* what = plan.mounts->enter())
+      return failed(plan, what, "");
   if (start.has_run_as_user() && !become_user(plan))
     return failed(plan, "cannot become the user of runAsUser", "");
   if (!start.cwd().empty() && ::chdir(start.cwd().c_str()) != 0)
@@ -139,10 +148,11 @@ int child(void* argument) {
   return execute_found(plan);
 }
 
-Plan laid_out(const pb::KeeperStart& start, const std::vector<int>& cgroups) {
+Plan laid_out(const SpawnJob& job) {
+  const auto& start = job.start;
   Plan plan;
   plan.start = &start;
-  plan.cgroups = &cgroups;
+  plan.cgroups = &job.cgroups;
   plan.argv.reserve(static_cast<std::size_t>(start.argv_size()) + 1);
   for (const auto& one : start.argv())
     plan.argv.push_back(const_cast<char*>(one.c_str()));
@@ -160,45 +170,132 @@ Plan laid_out(const pb::KeeperStart& start, const std::vector<int>& cgroups) {
   plan.envp.push_back(nullptr);
   plan.out = start.folder() + "/stdout";
   plan.err = start.folder() + "/stderr";
-  if (start.has_run_as_user()) {
-    const auto* entry = ::getpwuid(start.run_as_user());
-    plan.group = entry != nullptr ? entry->pw_gid : start.run_as_user();
-  }
+  if (start.has_run_as_user())
+    plan.group = group_of_user(start.run_as_user());
+  if (start.mounts_size() > 0)
+    plan.mounts.emplace(start.mounts());
   return plan;
 }
 
 }  // namespace
 
-Result<Spawned> spawn_replica(const pb::KeeperStart& start, const std::vector<int>& cgroups) {
-  static auto* failure = static_cast<Failure*>(
-      ::mmap(nullptr, sizeof(Failure), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0));
-  static auto* stack = static_cast<char*>(::mmap(nullptr, stack_bytes, PROT_READ | PROT_WRITE,
-                                                 MAP_PRIVATE | MAP_ANONYMOUS | MAP_STACK, -1, 0));
-  if (failure == MAP_FAILED || stack == MAP_FAILED)
-    return fail(ErrorCode::resource_exhausted, "no memory to start a process");
-  if (start.argv_size() == 0)
-    return fail(ErrorCode::failed_precondition, "no command to run");
-  auto plan = laid_out(start, cgroups);
-  *failure = {};
-  plan.failure = failure;
+struct SpawnSlot {
+  Failure failure;
+  // The kernel writes the child's pid here before the child runs, so that it is known before it can be reaped.
+  volatile pid_t child;
+  alignas(16) char stack[stack_bytes];
+};
+
+namespace {
+
+void spawn(SpawnJob& job, SpawnSlot& slot) {
+  if (job.start.argv_size() == 0) {
+    job.error = "no command to run";
+    return;
+  }
+  auto plan = laid_out(job);
+  slot.failure.error = 0;
+  plan.failure = &slot.failure;
   // vfork's way (our memory, we wait until exec) costs no copy of page tables. Mounts need a process of its own.
-  int flags = CLONE_VFORK | CLONE_PIDFD | SIGCHLD | (start.mounts_size() > 0 ? 0 : CLONE_VM);
+  int flags = CLONE_VFORK | CLONE_PIDFD | CLONE_CHILD_SETTID | SIGCHLD | (plan.mounts ? 0 : CLONE_VM);
   int pidfd = -1;
-  sigset_t all;
-  sigset_t old;
-  ::sigfillset(&all);
-  ::sigprocmask(SIG_SETMASK, &all, &old);  // no handler of ours may run in the child
-  int pid = ::clone(child, stack + stack_bytes, flags, &plan, &pidfd);
-  int error = errno;
-  ::sigprocmask(SIG_SETMASK, &old, nullptr);
-  if (pid < 0)
-    return fail(ErrorCode::failed_precondition,
-                std::string("cannot start a process: ") + std::strerror(error));
-  Spawned spawned{pid, FileDescriptor(pidfd)};
-  if (failure->error == 0)
-    return spawned;
-  return fail(ErrorCode::failed_precondition,
-              std::string(failure->what) + ": " + std::strerror(failure->error));
+  int pid = ::clone(child, slot.stack + stack_bytes, flags, &plan, &pidfd, nullptr,
+                    const_cast<pid_t*>(&slot.child));
+  if (pid < 0) {
+    job.error = std::string("cannot start a process: ") + std::strerror(errno);
+    return;
+  }
+  job.pid = pid;
+  job.pidfd = FileDescriptor(pidfd);
+  if (slot.failure.error != 0)
+    job.error = std::string(slot.failure.what) + ": " + std::strerror(slot.failure.error);
+  else
+    job.start_ticks = start_ticks_of(pid);
+}
+
+}  // namespace
+
+SpawnPool::SpawnPool() = default;
+
+SpawnPool::~SpawnPool() {
+  {
+    std::lock_guard lock(mutex_);
+    stop_ = true;
+  }
+  wanted_.notify_all();
+  for (auto& thread : threads_)
+    thread.join();
+  for (auto* slot : slots_)
+    ::munmap(slot, sizeof(SpawnSlot));
+}
+
+bool SpawnPool::open() {
+  event_ = FileDescriptor(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
+  for (std::size_t i = 0; i < threads; ++i) {
+    // Shared, so that a child with memory of its own still writes where we read.
+    void* memory = ::mmap(nullptr, sizeof(SpawnSlot), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    if (memory == MAP_FAILED)
+      return false;
+    slots_.push_back(static_cast<SpawnSlot*>(memory));
+  }
+  for (auto* slot : slots_)
+    threads_.emplace_back([this, slot] { work(*slot); });
+  return static_cast<bool>(event_);
+}
+
+void SpawnPool::submit(std::unique_ptr<SpawnJob> job) {
+  {
+    std::lock_guard lock(mutex_);
+    waiting_.push_back(std::move(job));
+  }
+  wanted_.notify_one();
+}
+
+std::vector<std::unique_ptr<SpawnJob>> SpawnPool::take() {
+  std::uint64_t count = 0;
+  [[maybe_unused]] auto n = ::read(event_.value(), &count, sizeof count);
+  std::lock_guard lock(mutex_);
+  return std::exchange(done_, {});
+}
+
+bool SpawnPool::claim(pid_t pid, int status) {
+  std::lock_guard lock(mutex_);
+  bool ours = std::any_of(slots_.begin(), slots_.end(), [&](const auto* slot) { return slot->child == pid; }) ||
+              std::any_of(done_.begin(), done_.end(), [&](const auto& job) { return job->pid == pid; });
+  if (ours)
+    early_[pid] = status;
+  return ours;
+}
+
+std::optional<int> SpawnPool::take_status(pid_t pid) {
+  std::lock_guard lock(mutex_);
+  auto found = early_.find(pid);
+  if (found == early_.end())
+    return std::nullopt;
+  auto status = found->second;
+  early_.erase(found);
+  return status;
+}
+
+void SpawnPool::work(SpawnSlot& slot) {
+  std::unique_lock lock(mutex_);
+  for (;;) {
+    wanted_.wait(lock, [this] { return stop_ || !waiting_.empty(); });
+    if (stop_)
+      return;
+    auto job = std::move(waiting_.front());
+    waiting_.pop_front();
+    lock.unlock();
+    spawn(*job, slot);
+    lock.lock();
+    bool first = done_.empty();
+    done_.push_back(std::move(job));
+    slot.child = 0;
+    if (first) {
+      std::uint64_t one = 1;
+      [[maybe_unused]] auto n = ::write(event_.value(), &one, sizeof one);
+    }
+  }
 }
 
 }  // namespace autotune

@@ -12,6 +12,7 @@
 #include "launchers/cgroup.hpp"
 #include "launchers/file_descriptor.hpp"
 #include "launchers/keeper_protocol.hpp"
+#include "launchers/keeper_spawn.hpp"
 #include "launchers/log_limit.hpp"
 #include "launchers/process_tree.hpp"
 
@@ -40,7 +41,7 @@ struct KeeperConfig {
 struct KeptReplica {
   pb::KeeperStart start;  // argv and env are emptied once it runs
   std::string name;
-  pid_t pid = 0;
+  pid_t pid = 0;          // 0: being started
   std::uint64_t start_ticks = 0;
   std::int64_t started_at_ms = 0;
   std::int64_t ended_at_ms = 0;
@@ -70,17 +71,19 @@ class Keeper {
   bool open_descriptors();
   void accept_agent();
   void drop_agent();
-  void read_agent();
-  void on_request(const pb::KeeperRequest& request, FileDescriptor passed);
+  bool read_agent();
+  void on_request(pb::KeeperRequest& request, FileDescriptor passed);
   void on_hello(const pb::KeeperHello& hello);
-  void on_start(const pb::KeeperStart& start);
+  void on_start(pb::KeeperStart&& start);
+  void take_spawned();
+  void on_spawned(SpawnJob& job);
   void on_adopt(const pb::KeeperAdopt& adopt, FileDescriptor pidfd);
   void on_release(const pb::KeeperRelease& release);
   void on_lease(const pb::KeeperLease& lease);
   void on_timer();
   void on_signal();
   void tell(pb::KeeperEvent event, int fd = -1);
-  void notice(const KeptReplica& replica, const std::string& text);
+  void notice(const pb::ReplicaKey& key, const std::string& text);
   void flush();
   std::int64_t wait_ms() const;
   bool done() const;
@@ -118,6 +121,7 @@ class Keeper {
   std::vector<KeptReplica*> ending_;  // main process gone, tree perhaps not
   std::deque<pb::ReplicaExit> kept_exits_;
   CgroupHost cgroups_;
+  SpawnPool spawner_;
   bool can_mount_ = false;
   bool quitting_ = false;
   std::int64_t due_at_ = 0;      // monotonic; no timer is due before

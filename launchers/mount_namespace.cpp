@@ -10,33 +10,23 @@
 
 #include <cerrno>
 
-#include "launchers/file_descriptor.hpp"
-
 namespace autotune {
 
 namespace {
 
-bool write_text(const char* path, const std::string& text) {
-  FileDescriptor file(::open(path, O_WRONLY | O_CLOEXEC));
-  return file && ::write(file.value(), text.data(), text.size()) == static_cast<ssize_t>(text.size());
-}
-
-bool unshare_as_user(std::string& what) {
-  auto user = std::to_string(::geteuid());
-  auto group = std::to_string(::getegid());
-  what = "cannot make a user namespace";
-  if (::unshare(CLONE_NEWUSER | CLONE_NEWNS) != 0)
+bool write_text(const char* path, const char* text, std::size_t size) {
+  int file = ::open(path, O_WRONLY | O_CLOEXEC);
+  if (file < 0)
     return false;
-  what = "cannot map the user into its namespace";
-  return write_text("/proc/self/setgroups", "deny") &&
-         write_text("/proc/self/uid_map", user + " " + user + " 1") &&
-         write_text("/proc/self/gid_map", group + " " + group + " 1");
+  bool done = ::write(file, text, size) == static_cast<ssize_t>(size);
+  ::close(file);
+  return done;
 }
 
 /// Flags of a mount that a user namespace may not drop when it mounts it anew.
-unsigned long locked_flags(const std::string& target) {
+unsigned long locked_flags(const char* target) {
   struct statvfs status {};
-  if (::statvfs(target.c_str(), &status) != 0)
+  if (::statvfs(target, &status) != 0)
     return 0;
   unsigned long flags = 0;
   if (status.f_flag & ST_NOSUID)
@@ -48,45 +38,67 @@ unsigned long locked_flags(const std::string& target) {
   return flags;
 }
 
-bool bind(const pb::KeeperMount& mount, std::string& what) {
-  const auto& target = mount.target();
-  what = "cannot mount " + mount.source() + " at " + target;
-  if (::mount(mount.source().c_str(), target.c_str(), nullptr, MS_BIND | MS_REC, nullptr) != 0)
-    return false;
-  if (!mount.read_only())
-    return true;
-  what = "cannot mount " + mount.source() + " at " + target + " for reading only";
-  return ::mount(nullptr, target.c_str(), nullptr,
-                 MS_BIND | MS_REMOUNT | MS_RDONLY | locked_flags(target), nullptr) == 0;
-}
-
 }  // namespace
 
-bool enter_private_mounts(const KeeperMounts& mounts, std::string& what) {
-  what = "cannot make a mount namespace";
-  if (::unshare(CLONE_NEWNS) != 0 && (errno != EPERM || !unshare_as_user(what)))
+PrivateMounts::PrivateMounts(const KeeperMounts& mounts) {
+  auto user = std::to_string(::geteuid());
+  auto group = std::to_string(::getegid());
+  uid_map_ = user + " " + user + " 1";
+  gid_map_ = group + " " + group + " 1";
+  for (const auto& mount : mounts) {
+    Mount one;
+    one.source = FileDescriptor(::open(mount.source().c_str(), O_PATH | O_CLOEXEC));
+    one.source_path = "/proc/self/fd/" + std::to_string(one.source.value());
+    one.target = mount.target();
+    one.failure = "cannot mount " + mount.source() + " at " + mount.target();
+    one.read_only = mount.read_only();
+    mounts_.push_back(std::move(one));
+  }
+}
+
+const char* PrivateMounts::unshare_as_user() const {
+  if (::unshare(CLONE_NEWUSER | CLONE_NEWNS) != 0)
+    return "cannot make a user namespace";
+  bool mapped = write_text("/proc/self/setgroups", "deny", 4) &&
+                write_text("/proc/self/uid_map", uid_map_.data(), uid_map_.size()) &&
+                write_text("/proc/self/gid_map", gid_map_.data(), gid_map_.size());
+  return mapped ? nullptr : "cannot map the user into its namespace";
+}
+
+bool PrivateMounts::bind(const Mount& mount) {
+  const char* target = mount.target.c_str();
+  if (::mount(mount.source_path.c_str(), target, nullptr, MS_BIND | MS_REC, nullptr) != 0)
     return false;
-  what = "cannot make the mounts private";
+  return !mount.read_only ||
+         ::mount(nullptr, target, nullptr, MS_BIND | MS_REMOUNT | MS_RDONLY | locked_flags(target), nullptr) == 0;
+}
+
+const char* PrivateMounts::enter() const {
+  if (::unshare(CLONE_NEWNS) != 0) {
+    if (errno != EPERM)
+      return "cannot make a mount namespace";
+    if (const char* what = unshare_as_user())
+      return what;
+  }
   if (::mount(nullptr, "/", nullptr, MS_REC | MS_PRIVATE, nullptr) != 0)
-    return false;
-  for (const auto& mount : mounts)
-    if (!bind(mount, what))
-      return false;
-  return true;
+    return "cannot make the mounts private";
+  for (const auto& mount : mounts_)
+    if (!bind(mount))
+      return mount.failure.c_str();
+  return nullptr;
 }
 
 bool can_mount_privately() {
+  KeeperMounts mounts;
+  auto* mount = mounts.Add();
+  mount->set_source("/tmp");
+  mount->set_target("/tmp");
+  PrivateMounts tried(mounts);
   auto pid = ::fork();
   if (pid < 0)
     return false;
-  if (pid == 0) {
-    KeeperMounts mounts;
-    auto* mount = mounts.Add();
-    mount->set_source("/tmp");
-    mount->set_target("/tmp");
-    std::string what;
-    ::_exit(enter_private_mounts(mounts, what) ? 0 : 1);
-  }
+  if (pid == 0)
+    ::_exit(tried.enter() == nullptr ? 0 : 1);
   int status = 0;
   while (::waitpid(pid, &status, 0) < 0 && errno == EINTR) {
   }

@@ -2,17 +2,43 @@
 #pragma once
 
 #include <string>
+#include <vector>
 
+#include "launchers/file_descriptor.hpp"
 #include "messages/keeper.pb.h"
 
 namespace autotune {
 
 using KeeperMounts = google::protobuf::RepeatedPtrField<pb::KeeperMount>;
 
-/// Moves the calling process (single-threaded, just forked) into a mount namespace of its own, and binds each source
-/// to its target there. An ordinary user gets a user namespace too, with the same user and group IDs.
-/// False: `what` says what could not be done, errno why.
-bool enter_private_mounts(const KeeperMounts& mounts, std::string& what);
+/// Mounts to be made by a child of a process with several threads: all is laid out before the fork, and `enter`
+/// neither allocates nor locks.
+class PrivateMounts {
+ public:
+  /// Opens the sources, so that one mount cannot hide the source of the next.
+  explicit PrivateMounts(const KeeperMounts& mounts);
+
+  /// Moves the calling process (just forked) into a mount namespace of its own, and binds each source to its target
+  /// there. An ordinary user gets a user namespace too, with the same user and group IDs.
+  /// Null: done. Else what could not be done, and errno says why.
+  const char* enter() const;
+
+ private:
+  struct Mount {
+    FileDescriptor source;
+    std::string source_path;  // /proc/self/fd/N
+    std::string target;
+    std::string failure;
+    bool read_only = false;
+  };
+
+  const char* unshare_as_user() const;
+  static bool bind(const Mount& mount);
+
+  std::vector<Mount> mounts_;
+  std::string uid_map_;
+  std::string gid_map_;
+};
 
 /// Whether this machine lets us do so, tried in a child.
 bool can_mount_privately();

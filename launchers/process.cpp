@@ -9,6 +9,7 @@
 #include <cstdlib>
 #include <cstring>
 #include <map>
+#include <sstream>
 
 #include "launchers/job_folder.hpp"
 #include "launchers/keeper_client.hpp"
@@ -81,6 +82,8 @@ class ProcessLauncher : public Launcher {
 
  private:
   Result<Attempt*> add_attempt(const pb::AttemptPlan& plan);
+  Result<void> make_ready(Attempt& attempt);
+  bool was_started(const pb::ReplicaKey& key, const std::string& folder) const;
   Replica* find(const pb::ReplicaKey& key);
   Result<void> ensure_keeper();
   void send(const pb::KeeperRequest& request);
@@ -103,8 +106,29 @@ class ProcessLauncher : public Launcher {
   std::mutex wake_mutex_;
   std::function<void()> wake_;
   std::optional<pb::KeeperLease> lease_;
+  StartNotes notes_;
   KeeperClient keeper_;  // last: its thread ends first
 };
+
+std::string ports_path(const JobFolder& folder) { return folder.attempt() + "/ports"; }
+
+Result<void> note_ports(const JobFolder& folder, const std::vector<std::uint16_t>& ports) {
+  std::string text;
+  for (auto port : ports)
+    text += std::to_string(port) + "\n";
+  return write_whole_file(ports_path(folder), text);
+}
+
+/// None where none are noted.
+std::vector<std::uint16_t> read_ports(const JobFolder& folder) {
+  constexpr std::size_t bytes_max = 64 * 1024;  // ten thousand replicas
+  std::vector<std::uint16_t> ports;
+  auto text = read_whole_file(ports_path(folder), bytes_max);
+  std::istringstream in(text.value_or(""));
+  for (std::uint16_t port = 0; in >> port;)
+    ports.push_back(port);
+  return ports;
+}
 
 std::string own_binary() {
   char path[PATH_MAX];
@@ -253,13 +277,28 @@ Result<void> ProcessLauncher::prepare(const pb::AttemptPlan& plan) {
   };
   if (attempt.replicas.empty())
     return give_up({ErrorCode::invalid_argument, "trainingConfig asks for no replica"});
-  auto ports = PortReservation::take(ports_needed(plan.training_config()));
-  if (!ports)
-    return give_up(ports.error());
-  attempt.ports = std::move(*ports);
-  if (auto made = attempt.folder.make(attempt.plan); !made)
-    return give_up(made.error());
+  if (auto ready = make_ready(attempt); !ready)
+    return give_up(ready.error());
   return {};
+}
+
+/// Makes the folder, and takes ports: those that are noted there, for a restarted agent must name the same.
+Result<void> ProcessLauncher::make_ready(Attempt& attempt) {
+  if (auto made = attempt.folder.make(attempt.plan); !made)
+    return made;
+  auto count = ports_needed(attempt.plan.training_config());
+  if (count == 0)
+    return {};
+  auto noted = read_ports(attempt.folder);
+  if (noted.size() == count) {
+    attempt.ports = PortReservation::retake(noted);
+    return {};
+  }
+  auto ports = PortReservation::take(count);
+  if (!ports)
+    return tl::unexpected(ports.error());
+  attempt.ports = std::move(*ports);
+  return note_ports(attempt.folder, attempt.ports.ports());
 }
 
 void ProcessLauncher::release(const AttemptKey& key) {
@@ -311,7 +350,7 @@ Result<pb::KeeperRequest> ProcessLauncher::start_request(Attempt& attempt, Repli
   if (!command)
     return tl::unexpected(command.error());
   auto folder = attempt.folder.replica(replica.place.name);
-  auto noted = write_start_note(folder, key.restart(), command->environment);
+  auto noted = notes_.write(folder, key.restart(), command->environment);
   if (!noted)
     return tl::unexpected(noted.error());
   pb::KeeperRequest request;
@@ -441,6 +480,17 @@ Result<ReportBatch> ProcessLauncher::read_reports(const pb::ReplicaKey& key, std
   return replica->reader->read(after_line, lines_max, ended);
 }
 
+/// False where the agent died after the start note and before the keeper heard of it: then nothing ran, and nothing is
+/// lost. A restart finds the files of the start before it, so there we cannot tell.
+bool ProcessLauncher::was_started(const pb::ReplicaKey& key, const std::string& folder) const {
+  auto bytes = key.SerializeAsString();
+  for (const auto& running : keeper_.welcome().running())
+    if (running.key().SerializeAsString() == bytes)
+      return true;
+  return key.restart() > 0 || ::access((folder + "/stdout").c_str(), F_OK) == 0 ||
+         first_marked(marker_of(options_.home, key)).has_value();
+}
+
 Result<std::vector<AdoptedReplica>> ProcessLauncher::adopt(const pb::AttemptPlan& plan) {
   auto added = add_attempt(plan);
   if (!added)
@@ -470,20 +520,34 @@ Result<std::vector<AdoptedReplica>> ProcessLauncher::adopt(const pb::AttemptPlan
       found.push_back({key, exit});
       continue;
     }
+    if (!was_started(key, folder))
+      continue;
     replica.running = true;
     replica.restart = restart;
     replica.request = frame_of(attempt, replica, key);
+    bool kept = false;
     for (const auto& running : keeper_.welcome().running()) {
       if (attempt_of(running.key()) != attempt_of(plan) || running.key().replica() != name ||
           running.key().restart() != restart)
         continue;
+      kept = true;
+      if (running.pid() == 0)
+        continue;  // being started; its event comes
       replica.pid = running.pid();
       replica.start_ticks = running.pid_start_ticks();
       replica.pidfd = open_process(replica.pid, replica.start_ticks);
     }
-    if (replica.pid == 0)
+    if (!kept)
       hand_over(attempt, replica);
     found.push_back({key, std::nullopt});
+  }
+  if (found.empty()) {
+    if (auto ready = make_ready(attempt); !ready) {
+      attempts_.erase(attempt_of(plan));
+      return tl::unexpected(ready.error());
+    }
+  } else {  // restarts, and replicas that were not started yet, name the ports that their peers know
+    attempt.ports = PortReservation::retake(read_ports(attempt.folder));
   }
   return found;
 }

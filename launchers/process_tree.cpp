@@ -156,7 +156,7 @@ std::vector<pid_t> children_of(pid_t pid) {
   return found;
 }
 
-std::vector<pid_t> own_children() {
+std::vector<pid_t> inherited_children() {
   std::vector<pid_t> found;
   add_children_of_thread(::getpid(), ::getpid(), found);
   return found;

@@ -44,8 +44,9 @@ std::optional<ProcessStat> stat_of(pid_t pid);
 /// The direct children of a process.
 std::vector<pid_t> children_of(pid_t pid);
 
-/// The children of the calling process, which has one thread.
-std::vector<pid_t> own_children();
+/// The children of the calling process' first thread: to it go the orphans of which the process is the sub-reaper. What
+/// other threads have started is not among them.
+std::vector<pid_t> inherited_children();
 
 /// Appends all descendants of `pid` (without itself), parents before children.
 void add_descendants(pid_t pid, std::vector<pid_t>& found);
