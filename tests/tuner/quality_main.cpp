@@ -1,0 +1,147 @@
+// tuner_quality: how close tuners come to the optimum, and what a suggestion costs.
+//   tuner_quality [tuner=TPE] [args={}] [seeds=10] [seed0=0] [budget=200] [workers=1] [detail=0] [cost=0]
+// Regret is normalised as the bench beside the project does: 0 at the optimum, 1 at the median random sample.
+#include <algorithm>
+#include <array>
+#include <chrono>
+#include <cstdio>
+#include <cstdlib>
+#include <map>
+#include <string>
+#include <thread>
+
+#include "driver.hpp"
+#include "problems.hpp"
+#include "spaces.hpp"
+
+using namespace autotune;
+using namespace autotune::test;
+
+namespace {
+
+constexpr std::array<std::size_t, 4> marks{25, 50, 100, 200};
+
+struct Settings {
+  std::string tuner = "TPE";
+  std::string args = "{}";
+  int seeds = 10;
+  int seed0 = 0;
+  int budget = 200;
+  int workers = 1;
+  bool detail = false;
+  bool cost = false;
+};
+
+Settings read(int argc, char** argv) {
+  std::map<std::string, std::string> given;
+  for (int i = 1; i < argc; ++i) {
+    std::string text = argv[i];
+    auto equals = text.find('=');
+    given[text.substr(0, equals)] = equals == std::string::npos ? "1" : text.substr(equals + 1);
+  }
+  auto number = [&](const char* name, int fallback) {
+    return given.contains(name) ? std::atoi(given[name].c_str()) : fallback;
+  };
+  Settings s;
+  if (given.contains("tuner"))
+    s.tuner = given["tuner"];
+  if (given.contains("args"))
+    s.args = given["args"];
+  s.seeds = number("seeds", s.seeds);
+  s.seed0 = number("seed0", s.seed0);
+  s.budget = number("budget", s.budget);
+  s.workers = number("workers", s.workers);
+  s.detail = number("detail", 0) != 0;
+  s.cost = number("cost", 0) != 0;
+  return s;
+}
+
+/// Mean regret at the marks over all seeds of one problem.
+std::array<double, 4> regrets(const Problem& problem, const Settings& s) {
+  std::array<double, 4> sum{};
+  for (int seed = s.seed0; seed < s.seed0 + s.seeds; ++seed) {
+    auto tuner = make(s.tuner, problem.space, 1000 + seed, s.args, GOAL_MINIMIZE);
+    auto best = best_so_far(*tuner, problem, seed, static_cast<std::size_t>(s.budget),
+                            static_cast<std::size_t>(s.workers));
+    for (std::size_t m = 0; m < marks.size(); ++m) {
+      auto at = std::min(marks[m], best.size());
+      sum[m] += std::clamp(problem.regret(best[at - 1]), 0.0, 2.0) / s.seeds;
+    }
+  }
+  return sum;
+}
+
+void print_quality(const Settings& s) {
+  const auto& all = problems();
+  std::vector<std::array<double, 4>> results(all.size());
+  auto work = [&](std::size_t first) {
+    for (auto i = first; i < all.size(); i += 2)
+      results[i] = regrets(all[i], s);
+  };
+  std::thread other(work, 1);
+  work(0);
+  other.join();
+  for (bool held_out : {false, true}) {
+    std::array<double, 4> mean{};
+    double count = 0;
+    for (std::size_t i = 0; i < all.size(); ++i) {
+      if (all[i].held_out != held_out)
+        continue;
+      ++count;
+      if (s.detail)
+        std::printf("%-14s", all[i].name.c_str());
+      for (std::size_t m = 0; m < marks.size(); ++m) {
+        mean[m] += results[i][m];
+        if (s.detail)
+          std::printf(" %.4f", results[i][m]);
+      }
+      if (s.detail)
+        std::printf("\n");
+    }
+    std::printf("%-14s", held_out ? "held out" : "public");
+    for (double m : mean)
+      std::printf(" %.4f", m / count);
+    std::printf("\n");
+  }
+}
+
+/// Median microseconds of one ask beside a history of random trials.
+void print_cost(const Settings& s) {
+  using Clock = std::chrono::steady_clock;
+  auto micros = [](auto span) { return std::chrono::duration<double, std::micro>(span).count(); };
+  for (int dimensions : {10, 40}) {
+    for (int history : {100, 1000, 10000, 100000}) {
+      SearchSpace description;
+      for (int i = 0; i < dimensions; ++i)
+        description.parameters.push_back(bounded("x" + std::to_string(i), ParameterType::uniform, 0, 1));
+      Space space(description);
+      auto tuner = make(s.tuner, description, 1, s.args, GOAL_MINIMIZE);
+      Rng rng(1);
+      std::vector<Trial> trials;
+      for (int i = 0; i < history; ++i)
+        trials.push_back(ended(i, space.sample(rng), rng.uniform()));
+      auto start = Clock::now();
+      for (const auto& trial : trials)
+        tuner->tell(trial);
+      double tell = micros(Clock::now() - start) / history;
+      std::vector<double> asks;
+      for (int i = 0; i < 101; ++i) {
+        start = Clock::now();
+        (void)tuner->ask(history + i, {});
+        asks.push_back(micros(Clock::now() - start));
+      }
+      std::nth_element(asks.begin(), asks.begin() + 50, asks.end());
+      std::printf("%d parameters, %d trials: ask %.1f us, tell %.2f us\n", dimensions, history, asks[50], tell);
+    }
+  }
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  auto settings = read(argc, argv);
+  if (settings.cost)
+    print_cost(settings);
+  else
+    print_quality(settings);
+}
