@@ -450,7 +450,7 @@ std::vector<std::string> ExperimentCore::check_invariants() const {
   must(phase_ != pb::PHASE_DONE || live_.empty(), "a DONE experiment has no live trial");
   must(phase_ != pb::PHASE_STOPPED || occupied() == 0, "nothing runs in a STOPPED experiment");
   must(counts_.running() <= occupied(), "a running trial has an attempt");
-  must((phase_ == pb::PHASE_RUNNING) == running_since_.has_value() || phase_ == pb::PHASE_UNSPECIFIED,
+  must(!started_ || (phase_ == pb::PHASE_RUNNING) == running_since_.has_value(),
        "the clock of maxExecSeconds runs while RUNNING and only then");
   return broken;
 }

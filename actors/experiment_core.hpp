@@ -150,6 +150,9 @@ class ExperimentCore {
   bool at_rest() const;
   bool has_assessor() const { return !spec_.assessor().name().empty(); }
 
+  /// True while decided events are held back so that one commit covers what follows them.
+  bool holds_events() const { return !pending_events_.empty(); }
+
   /// What must always hold; a sentence for what does not. For tests, after every step.
   std::vector<std::string> check_invariants() const;
 
