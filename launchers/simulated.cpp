@@ -364,6 +364,16 @@ void SimulatedLauncher::lose_all() {
   wake();
 }
 
+std::vector<pb::ReplicaKey> SimulatedLauncher::running_now() const {
+  std::vector<pb::ReplicaKey> keys;
+  auto at = now();
+  for (const auto& [key, attempt] : attempts_)
+    for (const auto& [name, replica] : attempt.replicas)
+      if (replica.started && !replica.ended && replica.run.spawn_error.empty() && replica.end > at)
+        keys.push_back(replica.key);
+  return keys;
+}
+
 Result<ReportBatch> SimulatedLauncher::read_reports(const pb::ReplicaKey& key, std::int64_t after_line,
                                                     std::size_t lines_max, bool) {
   ReportBatch batch;

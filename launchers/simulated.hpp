@@ -89,6 +89,8 @@ class SimulatedLauncher : public Launcher {
   /// How many replicas run now, and how many ran at most at the same time.
   std::size_t running() const { return running_; }
   std::size_t running_max() const { return running_max_; }
+  /// Which replicas have a process at this moment (one whose end is told late has none).
+  std::vector<pb::ReplicaKey> running_now() const;
   /// How often each replica start was asked for; a test for "none runs twice".
   std::int64_t starts() const { return starts_; }
 
