@@ -162,11 +162,13 @@ Check check_database(const fs::path& home) {
   auto version = check_version(**database, path);
   if (!version && version.error().code == ErrorCode::not_found)
     return {"database", CheckLevel::fine, "empty; the first run fills it", ""};
-  if (!version)
-    return {"database", version.error().code == ErrorCode::failed_precondition ? CheckLevel::warning
-                                                                              : CheckLevel::problem,
-            version.error().message, ""};
   try {
+    if (!version) {
+      // An older one is migrated by whoever writes next; with a newer one nothing can be done here.
+      bool older = version.error().code == ErrorCode::failed_precondition &&
+                   (**database).execAndGet("PRAGMA user_version").getInt() < migrations().back().to_version;
+      return {"database", older ? CheckLevel::information : CheckLevel::problem, version.error().message, ""};
+    }
     std::error_code code;
     if (fs::file_size(path, code) <= whole_check_bytes) {
       auto verdict = (**database).execAndGet("PRAGMA quick_check(1)").getString();
