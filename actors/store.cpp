@@ -58,6 +58,9 @@ void StoreState::schedule(bool retry) {
   if (retry)
     compat::delayed_send(self_, caf::actor_cast<StoreActor>(self_), limits_.retry_interval,
                          atom::poll_v);
+  else if (auto now = self_->clock().now(); last_commit_ && now - *last_commit_ < limits_.pace)
+    compat::delayed_send(self_, caf::actor_cast<StoreActor>(self_), *last_commit_ + limits_.pace - now,
+                         atom::tick_v);
   else
     compat::send(self_, caf::actor_cast<StoreActor>(self_), atom::tick_v);
 }
@@ -72,6 +75,7 @@ void StoreState::commit() {
     if (!written)
       return on_failure(written.error());
     batch_ = 0;
+    last_commit_ = self_->clock().now();
     answer_first(count, std::nullopt);
   }
   on_success();

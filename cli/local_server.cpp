@@ -104,8 +104,10 @@ Result<std::unique_ptr<LocalServer>> LocalServer::start(ServerOptions options) {
 
   configure_types();
   auto impl = std::make_unique<Impl>(std::move(*lock));
-  // Actors share few threads with the trials; a tuner may compute for a while on one of them.
-  impl->config.set("caf.scheduler.max-threads", std::size_t{4});
+  // Actors share few cores with the trials: work sharing sleeps where work stealing polls, and a third thread is
+  // there for a tuner that computes for a while.
+  impl->config.set("caf.scheduler.policy", std::string("sharing"));
+  impl->config.set("caf.scheduler.max-threads", std::size_t{3});
   impl->system = std::make_unique<caf::actor_system>(impl->config);
   HeadOptions head;
   head.writer = std::move(*writer);

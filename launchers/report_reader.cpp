@@ -44,7 +44,9 @@ Result<ReportBatch> ReportReader::read(std::int64_t after_line, std::size_t line
   at_.inode = status.st_ino;
   now_ms_ = wall_clock_ms();
   first_line_ = at_.line;
-  auto want = limits_.chunk_bytes;
+  // Most files are one short line: a buffer no larger than what is there, and one byte to see that it is the end.
+  auto there = static_cast<std::size_t>(std::max<off_t>(0, status.st_size - at_.offset));
+  auto want = std::min(limits_.chunk_bytes, there + 1);
   for (;;) {
     if (buffer_.size() < want)
       buffer_.resize(want);
