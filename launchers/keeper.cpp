@@ -213,8 +213,9 @@ void Keeper::on_release(const pb::KeeperRelease& release) {
 }
 
 void Keeper::tell(pb::KeeperEvent event, int fd) {
-  if (!agent_)
-    return;
+  bool greeting = event.has_welcome() || !event.refused().empty();
+  if (!agent_ || (!agent_greeted_ && !greeting))
+    return;  // an agent that has not greeted yet learns from its welcome and the exit files
   if (queue_.empty()) {
     auto sent = send_packet(agent_.value(), event, fd);
     if (!sent)
