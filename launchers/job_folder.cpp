@@ -180,6 +180,16 @@ Result<std::string> read_whole_file(const std::string& path, std::size_t bytes_m
   }
 }
 
+void end_last_line(const std::string& path) {
+  FileDescriptor file(::open(path.c_str(), O_RDWR | O_APPEND | O_CLOEXEC | O_NOFOLLOW));
+  struct stat status {};
+  char last = '\n';
+  if (!file || ::fstat(file.value(), &status) != 0 || !S_ISREG(status.st_mode) || status.st_size == 0 ||
+      ::pread(file.value(), &last, 1, status.st_size - 1) != 1 || last == '\n')
+    return;
+  write_all(file.value(), "\n");
+}
+
 std::string exit_to_json(const pb::ReplicaExit& exit) {
   const auto& key = exit.key();
   std::string of = "{";
@@ -248,7 +258,7 @@ std::optional<pb::ReplicaExit> newest_exit(const std::string& replica_folder) {
 }
 
 Result<void> StartNotes::write(const std::string& replica_folder, int restart,
-                               const std::vector<std::string>& environment) {
+                               const google::protobuf::RepeatedPtrField<std::string>& environment) {
   std::string text = "# start " + std::to_string(restart) + "; the names of its environment:\n";
   for (const auto& one : environment) {
     text.append(one, 0, one.find('='));

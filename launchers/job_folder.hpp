@@ -49,6 +49,9 @@ Result<void> write_whole_file(const std::string& path, std::string_view text);
 /// The file's text. Error: not_found, failed_precondition.
 Result<std::string> read_whole_file(const std::string& path, std::size_t bytes_max);
 
+/// Gives a file's last line its newline where it has none: what is appended next is a line of its own.
+void end_last_line(const std::string& path);
+
 /// How a replica ended, as exit-<restart>.json holds it (protobuf's JSON names).
 std::string exit_to_json(const pb::ReplicaExit& exit);
 Result<pb::ReplicaExit> exit_from_json(std::string_view text);
@@ -62,7 +65,7 @@ std::optional<pb::ReplicaExit> newest_exit(const std::string& replica_folder);
 class StartNotes {
  public:
   Result<void> write(const std::string& replica_folder, int restart,
-                     const std::vector<std::string>& environment);
+                     const google::protobuf::RepeatedPtrField<std::string>& environment);
 
  private:
   // Trials of an experiment have the same names: a note that says the same is a link to the one before, which costs

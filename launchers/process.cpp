@@ -9,14 +9,11 @@
 #include <cstdlib>
 #include <cstring>
 #include <map>
-#include <sstream>
 
-#include "launchers/job_folder.hpp"
 #include "launchers/keeper_client.hpp"
-#include "launchers/ports.hpp"
+#include "launchers/process_attempt.hpp"
 #include "launchers/process_tree.hpp"
-#include "launchers/replica_environment.hpp"
-#include "launchers/report_reader.hpp"
+#include "launchers/volumes.hpp"
 
 extern char** environ;
 
@@ -26,44 +23,8 @@ namespace {
 
 using std::chrono::milliseconds;
 
-AttemptKey attempt_of(const pb::ReplicaKey& key) { return {key.experiment_id(), key.sequence(), key.attempt()}; }
-AttemptKey attempt_of(const pb::AttemptPlan& plan) {
-  return {plan.experiment_id(), plan.sequence(), plan.attempt()};
-}
-
-pb::ReplicaKey key_of(const pb::AttemptPlan& plan, const std::string& replica, int restart) {
-  pb::ReplicaKey key;
-  key.set_experiment_id(plan.experiment_id());
-  key.set_sequence(plan.sequence());
-  key.set_attempt(plan.attempt());
-  key.set_replica(replica);
-  key.set_restart(restart);
-  return key;
-}
-
 // Exits of attempts that a restarted agent has not adopted yet; their exit files say the same, mostly.
 constexpr std::size_t unclaimed_max = 10000;
-
-/// One replica of a prepared attempt.
-struct Replica {
-  ReplicaPlace place;
-  std::optional<ReportReader> reader;
-  // Its newest start, until its exit was told.
-  bool running = false;
-  int restart = 0;
-  pid_t pid = 0;
-  std::uint64_t start_ticks = 0;
-  FileDescriptor pidfd;
-  pb::KeeperStart request;  // as it was sent, without argv and env: what a new keeper has to know
-  std::int64_t started_at_ms = 0;
-};
-
-struct Attempt {
-  pb::AttemptPlan plan;
-  JobFolder folder;
-  PortReservation ports;
-  std::map<std::string, Replica> replicas;
-};
 
 class ProcessLauncher : public Launcher {
  public:
@@ -81,26 +42,24 @@ class ProcessLauncher : public Launcher {
   void renew_lease(milliseconds lease) override;
 
  private:
-  Result<Attempt*> add_attempt(const pb::AttemptPlan& plan);
-  Result<void> make_ready(Attempt& attempt);
-  bool was_started(const pb::ReplicaKey& key, const std::string& folder) const;
-  Replica* find(const pb::ReplicaKey& key);
+  Result<PreparedAttempt*> add_attempt(const pb::AttemptPlan& plan);
+  PreparedReplica* find(const pb::ReplicaKey& key);
   Result<void> ensure_keeper();
   void send(const pb::KeeperRequest& request);
   void recover();
-  void hand_over(Attempt& attempt, Replica& replica);
-  pb::KeeperStart frame_of(const Attempt& attempt, const Replica& replica, const pb::ReplicaKey& key) const;
-  Result<pb::KeeperRequest> start_request(Attempt& attempt, Replica& replica, const pb::ReplicaKey& key,
-                                          std::optional<milliseconds> deadline);
+  void hand_over(PreparedAttempt& attempt, PreparedReplica& replica);
+  Result<void> make_ready(PreparedAttempt& attempt, bool make_folders);
+  Result<void> build(PreparedAttempt& attempt, PreparedReplica& replica);
+  Result<pb::KeeperRequest> start_request(PreparedAttempt& attempt, PreparedReplica& replica,
+                                          const pb::ReplicaKey& key, std::optional<milliseconds> deadline);
+  std::optional<AdoptedReplica> adopt_replica(PreparedAttempt& attempt, PreparedReplica& replica);
   void take(const pb::KeeperEvent& event, FileDescriptor pidfd);
   void take_exit(const ReplicaExit& exit);
-  void refuse(const pb::ReplicaKey& key, const std::string& why);
-  void lose(const pb::ReplicaKey& key, const std::string& why);
+  void end(const pb::ReplicaKey& key, pb::ExitCause cause, const std::string& why);
   void add_event(LauncherEvent event);
-  AttemptContext context_of(const Attempt& attempt) const;
 
   ProcessLauncherOptions options_;
-  std::map<AttemptKey, Attempt> attempts_;
+  std::map<AttemptKey, PreparedAttempt> attempts_;
   std::vector<LauncherEvent> events_;   // what poll gives next
   std::vector<ReplicaExit> unclaimed_;  // of attempts that nobody has prepared or adopted yet
   std::mutex wake_mutex_;
@@ -109,26 +68,6 @@ class ProcessLauncher : public Launcher {
   StartNotes notes_;
   KeeperClient keeper_;  // last: its thread ends first
 };
-
-std::string ports_path(const JobFolder& folder) { return folder.attempt() + "/ports"; }
-
-Result<void> note_ports(const JobFolder& folder, const std::vector<std::uint16_t>& ports) {
-  std::string text;
-  for (auto port : ports)
-    text += std::to_string(port) + "\n";
-  return write_whole_file(ports_path(folder), text);
-}
-
-/// None where none are noted.
-std::vector<std::uint16_t> read_ports(const JobFolder& folder) {
-  constexpr std::size_t bytes_max = 64 * 1024;  // ten thousand replicas
-  std::vector<std::uint16_t> ports;
-  auto text = read_whole_file(ports_path(folder), bytes_max);
-  std::istringstream in(text.value_or(""));
-  for (std::uint16_t port = 0; in >> port;)
-    ports.push_back(port);
-  return ports;
-}
 
 std::string own_binary() {
   char path[PATH_MAX];
@@ -185,7 +124,7 @@ void ProcessLauncher::send(const pb::KeeperRequest& request) {
     return;
   recover();
   if (auto sent = keeper_.send(request); !sent && request.has_start())
-    refuse(request.start().key(), sent.error().message);
+    end(request.start().key(), pb::EXIT_CAUSE_SPAWN_FAILED, sent.error().message);
 }
 
 /// The keeper has died: what it told before is taken, a new one is started, and gets what still runs.
@@ -206,18 +145,18 @@ void ProcessLauncher::recover() {
 }
 
 /// A replica of a keeper that has died: its exit file says how it ended, or the new keeper takes it over.
-void ProcessLauncher::hand_over(Attempt& attempt, Replica& replica) {
-  auto key = key_of(attempt.plan, replica.place.name, replica.restart);
+void ProcessLauncher::hand_over(PreparedAttempt& attempt, PreparedReplica& replica) {
+  auto key = attempt.key(replica, replica.restart);
   for (const auto& running : keeper_.welcome().running())
-    if (keeper_.connected() && running.key().SerializeAsString() == key.SerializeAsString())
+    if (keeper_.connected() && same_key(running.key(), key))
       return;  // the same keeper: only the connection had broken
   auto exit = newest_exit(attempt.folder.replica(replica.place.name));
   if (exit && exit->key().restart() == replica.restart)
     return take_exit(*exit);
   if (replica.pid == 0) {  // asked to start, not heard of since
-    auto found = first_marked(marker_of(options_.home, key));
+    auto found = first_marked(replica.frame.marker());
     if (!found)
-      return lose(key, "its keeper died before it said whether it started");
+      return end(key, pb::EXIT_CAUSE_LOST, "its keeper is gone, and so is its process");
     replica.pid = found->pid;
     replica.start_ticks = found->start_ticks;
     ReplicaStarted started;
@@ -228,12 +167,12 @@ void ProcessLauncher::hand_over(Attempt& attempt, Replica& replica) {
   }
   pb::KeeperRequest request;
   auto& adopt = *request.mutable_adopt();
-  *adopt.mutable_start() = replica.request;
+  *adopt.mutable_start() = replica.frame;
   adopt.set_pid(replica.pid);
   adopt.set_pid_start_ticks(replica.start_ticks);
   adopt.set_started_at_ms(replica.started_at_ms);
   if (auto sent = keeper_.send(request, replica.pidfd.value()); !sent)
-    lose(key, "its keeper died, and no new one can be started: " + sent.error().message);
+    end(key, pb::EXIT_CAUSE_LOST, "its keeper died, and no new one can be started: " + sent.error().message);
 }
 
 void ProcessLauncher::renew_lease(milliseconds lease) {
@@ -251,19 +190,19 @@ void ProcessLauncher::renew_lease(milliseconds lease) {
 
 // --- attempts ----------------------------------------------------------------------------------------------------
 
-Result<Attempt*> ProcessLauncher::add_attempt(const pb::AttemptPlan& plan) {
-  auto folder = JobFolder::of(options_.home, plan);
-  if (!folder)
-    return tl::unexpected(folder.error());
-  auto& attempt = attempts_[attempt_of(plan)];
-  attempt.plan = plan;
-  attempt.folder = std::move(*folder);
-  attempt.replicas.clear();
-  for (auto& place : replicas_of(attempt.plan)) {
-    auto& replica = attempt.replicas[place.name];
-    replica.place = std::move(place);
+Result<PreparedAttempt*> ProcessLauncher::add_attempt(const pb::AttemptPlan& plan) {
+  auto attempt = lay_out(options_.home, plan);
+  if (!attempt)
+    return tl::unexpected(attempt.error());
+  auto& placed = attempts_[attempt_of(plan)];
+  placed = {};
+  placed.plan = plan;
+  placed.folder = std::move(attempt->folder);
+  for (auto& place : replicas_of(placed.plan)) {
+    auto name = place.name;
+    placed.replicas[name].place = std::move(place);
   }
-  return &attempt;
+  return &placed;
 }
 
 Result<void> ProcessLauncher::prepare(const pb::AttemptPlan& plan) {
@@ -271,44 +210,52 @@ Result<void> ProcessLauncher::prepare(const pb::AttemptPlan& plan) {
   if (!added)
     return tl::unexpected(added.error());
   auto& attempt = **added;
-  auto give_up = [&](const Error& error) {
+  auto ready = make_ready(attempt, true);
+  if (!ready)
     attempts_.erase(attempt_of(plan));
-    return tl::unexpected(error);
-  };
-  if (attempt.replicas.empty())
-    return give_up({ErrorCode::invalid_argument, "trainingConfig asks for no replica"});
-  if (auto ready = make_ready(attempt); !ready)
-    return give_up(ready.error());
-  return {};
+  return ready;
 }
 
-/// Makes the folder, and takes ports: those that are noted there, for a restarted agent must name the same.
-Result<void> ProcessLauncher::make_ready(Attempt& attempt) {
-  if (auto made = attempt.folder.make(attempt.plan); !made)
-    return made;
-  auto count = ports_needed(attempt.plan.training_config());
-  if (count == 0)
-    return {};
-  auto noted = read_ports(attempt.folder);
-  if (noted.size() == count) {
-    attempt.ports = PortReservation::retake(noted);
-    return {};
+/// Folders (where nothing runs in them yet), ports, commands.
+Result<void> ProcessLauncher::make_ready(PreparedAttempt& attempt, bool make_folders) {
+  if (make_folders)
+    if (auto made = attempt.folder.make(attempt.plan); !made)
+      return made;
+  if (auto ports = take_ports(attempt); !ports)
+    return ports;
+  for (auto& [name, replica] : attempt.replicas)
+    if (auto built = build(attempt, replica); !built)
+      return built;
+  return hand_to_user(attempt);
+}
+
+Result<void> ProcessLauncher::build(PreparedAttempt& attempt, PreparedReplica& replica) {
+  bool can_mount = false;
+  if (!replica.place.task->container().volume_mounts().empty()) {
+    if (auto ready = ensure_keeper(); !ready)  // it knows what this machine allows
+      return ready;
+    can_mount = keeper_.welcome().can_mount();
   }
-  auto ports = PortReservation::take(count);
-  if (!ports)
-    return tl::unexpected(ports.error());
-  attempt.ports = std::move(*ports);
-  return note_ports(attempt.folder, attempt.ports.ports());
+  auto notices = build_command(options_, attempt, replica, can_mount);
+  if (!notices)
+    return tl::unexpected(notices.error());
+  for (auto& text : *notices)
+    if (attempt.notices.insert(text).second)
+      add_event(LauncherNotice{attempt_of(attempt.plan), std::move(text)});
+  return {};
 }
 
 void ProcessLauncher::release(const AttemptKey& key) {
   auto found = attempts_.find(key);
   if (found == attempts_.end())
     return;
+  for (const auto& [name, replica] : found->second.replicas)
+    if (!replica.place.task->container().volume_mounts().empty())
+      remove_secret_files(found->second.folder.replica(name));
   attempts_.erase(found);
 }
 
-Replica* ProcessLauncher::find(const pb::ReplicaKey& key) {
+PreparedReplica* ProcessLauncher::find(const pb::ReplicaKey& key) {
   auto attempt = attempts_.find(attempt_of(key));
   if (attempt == attempts_.end())
     return nullptr;
@@ -316,68 +263,45 @@ Replica* ProcessLauncher::find(const pb::ReplicaKey& key) {
   return replica == attempt->second.replicas.end() ? nullptr : &replica->second;
 }
 
-AttemptContext ProcessLauncher::context_of(const Attempt& attempt) const {
-  return {&attempt.plan, &attempt.folder, attempt.ports.ports(), &options_.base_environment,
-          options_.sdk_path};
-}
-
 // --- starting and stopping ---------------------------------------------------------------------------------------
 
-/// What a keeper has to know of a replica beside its command.
-pb::KeeperStart ProcessLauncher::frame_of(const Attempt& attempt, const Replica& replica,
-                                          const pb::ReplicaKey& key) const {
-  pb::KeeperStart start;
-  *start.mutable_key() = key;
-  start.set_folder(attempt.folder.replica(replica.place.name));
-  auto grace = replica.place.task->termination_grace_period_ms();
-  start.set_grace_ms(grace > 0 ? grace : options_.grace.count());
-  start.set_marker(marker_of(options_.home, key));
-  auto& limits = *start.mutable_limits();
-  const auto& asked = replica.place.task->container().limits();
-  limits.set_memory_bytes(asked.memory_bytes());
-  limits.set_cpu(asked.cpu());
-  limits.set_pids_max(options_.processes_max);
-  limits.set_own_cgroup(options_.cgroup_per_trial);
-  limits.set_log_bytes(attempt.plan.log_limit_bytes() > 0 ? attempt.plan.log_limit_bytes()
-                                                          : options_.log_bytes_max);
-  return start;
-}
-
-Result<pb::KeeperRequest> ProcessLauncher::start_request(Attempt& attempt, Replica& replica,
+Result<pb::KeeperRequest> ProcessLauncher::start_request(PreparedAttempt& attempt, PreparedReplica& replica,
                                                          const pb::ReplicaKey& key,
                                                          std::optional<milliseconds> deadline) {
-  auto command = command_of(context_of(attempt), replica.place);
-  if (!command)
-    return tl::unexpected(command.error());
   auto folder = attempt.folder.replica(replica.place.name);
-  auto noted = notes_.write(folder, key.restart(), command->environment);
-  if (!noted)
-    return tl::unexpected(noted.error());
+  if (key.restart() > 0) {
+    // The trial may have removed its folder; and half a line at the end of its reports is a line of its own.
+    if (auto made = attempt.folder.make(attempt.plan); !made)
+      return tl::unexpected(made.error());
+    end_last_line(attempt.folder.reports(replica.place.name));
+  }
+  if (!replica.command)
+    if (auto built = build(attempt, replica); !built)
+      return tl::unexpected(built.error());
+  replica.frame = frame_of(options_, attempt, replica, key);
+  if (deadline)
+    replica.frame.set_deadline_at_ms(monotonic_ms() + std::max<std::int64_t>(1, deadline->count()));
   pb::KeeperRequest request;
   auto& start = *request.mutable_start();
-  start = frame_of(attempt, replica, key);
-  for (auto& word : command->argv)
-    start.add_argv(std::move(word));
-  for (auto& entry : command->environment)
-    start.add_env(std::move(entry));
-  start.set_cwd(command->folder);
-  if (deadline)
-    start.set_deadline_at_ms(monotonic_ms() + std::max<std::int64_t>(1, deadline->count()));
-  for (auto& text : command->notices)
-    add_event(LauncherNotice{attempt_of(attempt.plan), replica.place.name + ": " + text});
+  start = std::move(*replica.command);
+  replica.command.reset();
+  start.MergeFrom(replica.frame);
+  if (auto noted = notes_.write(folder, key.restart(), start.env()); !noted)
+    return tl::unexpected(noted.error());
   return request;
 }
 
 void ProcessLauncher::start(const pb::ReplicaKey& key, std::optional<milliseconds> deadline) {
   auto* replica = find(key);
-  if (replica == nullptr)
-    return add_event([&] {
-      ReplicaExit exit;
-      *exit.mutable_key() = key;
-      exit.set_cause(pb::EXIT_CAUSE_SPAWN_FAILED);
-      exit.set_detail("its attempt was not prepared");
-      return exit;
-    }());
+  if (replica == nullptr) {
+    ReplicaExit exit;
+    *exit.mutable_key() = key;
+    exit.set_cause(pb::EXIT_CAUSE_SPAWN_FAILED);
+    exit.set_detail("its attempt was not prepared");
+    return add_event(exit);
+  }
+  if (replica->running)
+    return;  // asked twice
   auto& attempt = attempts_.at(attempt_of(key));
   replica->running = true;
   replica->restart = key.restart();
@@ -386,11 +310,8 @@ void ProcessLauncher::start(const pb::ReplicaKey& key, std::optional<millisecond
   replica->started_at_ms = wall_clock_ms();
   auto request = start_request(attempt, *replica, key, deadline);
   if (!request)
-    return refuse(key, request.error().message);
+    return end(key, pb::EXIT_CAUSE_SPAWN_FAILED, request.error().message);
   send(*request);
-  replica->request = std::move(*request->mutable_start());
-  replica->request.clear_argv();
-  replica->request.clear_env();
 }
 
 void ProcessLauncher::stop(const pb::ReplicaKey& key, milliseconds grace) {
@@ -403,28 +324,19 @@ void ProcessLauncher::stop(const pb::ReplicaKey& key, milliseconds grace) {
   send(request);
 }
 
-void ProcessLauncher::refuse(const pb::ReplicaKey& key, const std::string& why) {
+/// An end that no keeper tells.
+void ProcessLauncher::end(const pb::ReplicaKey& key, pb::ExitCause cause, const std::string& why) {
   ReplicaExit exit;
   *exit.mutable_key() = key;
-  exit.set_cause(pb::EXIT_CAUSE_SPAWN_FAILED);
+  exit.set_cause(cause);
   exit.set_detail(why);
-  exit.set_started_at_ms(wall_clock_ms());
-  exit.set_ended_at_ms(exit.started_at_ms());
+  exit.set_ended_at_ms(wall_clock_ms());
   auto attempt = attempts_.find(attempt_of(key));
   if (attempt != attempts_.end()) {
     // For an agent that restarts before this exit is durable.
     [[maybe_unused]] auto written = write_whole_file(
         exit_path(attempt->second.folder.replica(key.replica()), key.restart()), exit_to_json(exit));
   }
-  take_exit(exit);
-}
-
-void ProcessLauncher::lose(const pb::ReplicaKey& key, const std::string& why) {
-  ReplicaExit exit;
-  *exit.mutable_key() = key;
-  exit.set_cause(pb::EXIT_CAUSE_LOST);
-  exit.set_detail(why);
-  exit.set_ended_at_ms(wall_clock_ms());
   take_exit(exit);
 }
 
@@ -475,81 +387,78 @@ Result<ReportBatch> ProcessLauncher::read_reports(const pb::ReplicaKey& key, std
   auto* replica = find(key);
   if (replica == nullptr)
     return fail(ErrorCode::not_found, "no attempt prepared for the reports of " + key.replica());
-  if (!replica->reader)
-    replica->reader.emplace(attempts_.at(attempt_of(key)).folder.reports(key.replica()), key);
-  return replica->reader->read(after_line, lines_max, ended);
-}
-
-/// False where the agent died after the start note and before the keeper heard of it: then nothing ran, and nothing is
-/// lost. A restart finds the files of the start before it, so there we cannot tell.
-bool ProcessLauncher::was_started(const pb::ReplicaKey& key, const std::string& folder) const {
-  auto bytes = key.SerializeAsString();
-  for (const auto& running : keeper_.welcome().running())
-    if (running.key().SerializeAsString() == bytes)
-      return true;
-  return key.restart() > 0 || ::access((folder + "/stdout").c_str(), F_OK) == 0 ||
-         first_marked(marker_of(options_.home, key)).has_value();
+  if (replica->collector)
+    if (auto collected = replica->collector->collect(ended); !collected)
+      return tl::unexpected(collected.error());
+  auto reader = reader_of(attempts_.at(attempt_of(key)), *replica);
+  if (!reader)
+    return tl::unexpected(reader.error());
+  return (*reader)->read(after_line, lines_max, ended);
 }
 
 Result<std::vector<AdoptedReplica>> ProcessLauncher::adopt(const pb::AttemptPlan& plan) {
   auto added = add_attempt(plan);
   if (!added)
     return tl::unexpected(added.error());
+  auto& attempt = **added;
   if (auto connected = ensure_keeper(); !connected)
     return tl::unexpected(connected.error());
   std::vector<AdoptedReplica> found;
-  auto& attempt = **added;
-  for (auto& [name, replica] : attempt.replicas) {
-    auto folder = attempt.folder.replica(name);
-    auto exit = newest_exit(folder);
-    auto started = newest_start(folder);
-    auto restart = std::max(started.value_or(-1), exit ? exit->key().restart() : -1);
-    auto look_at = [&](const ReplicaExit& kept) {
-      if (attempt_of(kept.key()) == attempt_of(plan) && kept.key().replica() == name &&
-          kept.key().restart() >= restart)
-        exit = kept;
-    };
-    std::for_each(keeper_.welcome().exits().begin(), keeper_.welcome().exits().end(), look_at);
-    std::for_each(unclaimed_.begin(), unclaimed_.end(), look_at);
-    if (exit)
-      restart = std::max(restart, exit->key().restart());
-    if (restart < 0)
-      continue;
-    auto key = key_of(plan, name, restart);
-    if (exit && exit->key().restart() == restart) {
-      found.push_back({key, exit});
-      continue;
-    }
-    if (!was_started(key, folder))
-      continue;
-    replica.running = true;
-    replica.restart = restart;
-    replica.request = frame_of(attempt, replica, key);
-    bool kept = false;
-    for (const auto& running : keeper_.welcome().running()) {
-      if (attempt_of(running.key()) != attempt_of(plan) || running.key().replica() != name ||
-          running.key().restart() != restart)
-        continue;
-      kept = true;
-      if (running.pid() == 0)
-        continue;  // being started; its event comes
-      replica.pid = running.pid();
-      replica.start_ticks = running.pid_start_ticks();
+  for (auto& [name, replica] : attempt.replicas)
+    if (auto one = adopt_replica(attempt, replica))
+      found.push_back(std::move(*one));
+  auto ready = make_ready(attempt, found.empty());
+  if (!ready && found.empty()) {
+    attempts_.erase(attempt_of(plan));
+    return tl::unexpected(ready.error());
+  }
+  return found;  // what runs goes on, even where a restart of it would fail now
+}
+
+/// What became of a replica while no agent was there; nothing: it was never started.
+std::optional<AdoptedReplica> ProcessLauncher::adopt_replica(PreparedAttempt& attempt, PreparedReplica& replica) {
+  auto folder = attempt.folder.replica(replica.place.name);
+  auto exit = newest_exit(folder);
+  auto restart = std::max(newest_start(folder).value_or(-1), exit ? exit->key().restart() : -1);
+  auto look_at = [&](const ReplicaExit& kept) {
+    if (attempt_of(kept.key()) == attempt_of(attempt.plan) && kept.key().replica() == replica.place.name &&
+        kept.key().restart() >= restart)
+      exit = kept;
+  };
+  std::for_each(keeper_.welcome().exits().begin(), keeper_.welcome().exits().end(), look_at);
+  std::for_each(unclaimed_.begin(), unclaimed_.end(), look_at);
+  if (exit)
+    restart = std::max(restart, exit->key().restart());
+  if (restart < 0)
+    return std::nullopt;
+  auto key = attempt.key(replica, restart);
+  if (exit && exit->key().restart() == restart)
+    return AdoptedReplica{key, exit};
+  replica.frame = frame_of(options_, attempt, replica, key);
+  const auto& running = keeper_.welcome().running();
+  auto kept = std::find_if(running.begin(), running.end(),
+                           [&](const ReplicaStarted& one) { return same_key(one.key(), key); });
+  auto process = kept == running.end() ? first_marked(replica.frame.marker()) : std::nullopt;
+  // Its agent died between its note and its request: the first start has left nothing.
+  if (kept == running.end() && !process && restart == 0 && ::access((folder + "/stdout").c_str(), F_OK) != 0)
+    return std::nullopt;
+  replica.running = true;
+  replica.restart = restart;
+  if (kept != running.end()) {
+    replica.pid = kept->pid();  // 0: being started; its event comes
+    replica.start_ticks = kept->pid_start_ticks();
+    if (replica.pid != 0)
       replica.pidfd = open_process(replica.pid, replica.start_ticks);
-    }
-    if (!kept)
-      hand_over(attempt, replica);
-    found.push_back({key, std::nullopt});
+    return AdoptedReplica{key, std::nullopt};
   }
-  if (found.empty()) {
-    if (auto ready = make_ready(attempt); !ready) {
-      attempts_.erase(attempt_of(plan));
-      return tl::unexpected(ready.error());
-    }
-  } else {  // restarts, and replicas that were not started yet, name the ports that their peers know
-    attempt.ports = PortReservation::retake(read_ports(attempt.folder));
+  if (process) {
+    replica.started_at_ms = wall_clock_ms() - age_ms(process->start_ticks);
+    if (attempt.plan.deadline_ms() > 0)  // its keeper took the deadline with it
+      replica.frame.set_deadline_at_ms(
+          std::max<std::int64_t>(1, monotonic_ms() - age_ms(process->start_ticks) + attempt.plan.deadline_ms()));
   }
-  return found;
+  hand_over(attempt, replica);
+  return AdoptedReplica{key, std::nullopt};
 }
 
 }  // namespace

@@ -7,6 +7,7 @@
 #include <sys/ioctl.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <charconv>
@@ -146,6 +147,14 @@ std::optional<ProcessStat> stat_of(pid_t pid) {
 std::uint64_t start_ticks_of(pid_t pid) {
   auto found = stat_of(pid);
   return found ? found->start_ticks : 0;
+}
+
+std::int64_t age_ms(std::uint64_t start_ticks) {
+  static const auto ticks_per_second = ::sysconf(_SC_CLK_TCK);
+  timespec now{};
+  ::clock_gettime(CLOCK_BOOTTIME, &now);
+  auto started = static_cast<std::int64_t>(start_ticks) * 1000 / ticks_per_second;
+  return now.tv_sec * 1000 + now.tv_nsec / 1000000 - started;
 }
 
 std::vector<pid_t> children_of(pid_t pid) {

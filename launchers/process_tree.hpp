@@ -30,6 +30,9 @@ std::uint64_t marker_on(pid_t pid);
 /// 0: it is gone.
 std::uint64_t start_ticks_of(pid_t pid);
 
+/// How long ago that start was.
+std::int64_t age_ms(std::uint64_t start_ticks);
+
 /// What /proc/<pid>/stat says of a process.
 struct ProcessStat {
   pid_t pid = 0;

@@ -267,6 +267,17 @@ std::size_t ports_needed(const pb::TrainingConfig& training) {
   return count;
 }
 
+bool decides_trial(const pb::TrainingConfig& training, const ReplicaPlace& replica) {
+  auto has = [&](const std::string& role) {
+    return std::any_of(training.tasks().begin(), training.tasks().end(), [&](const pb::Task& task) {
+      return task.role() == role && task.replicas() > 0;
+    });
+  };
+  const std::string leader = training.type() == "tensorflow" ? "chief" : "master";
+  auto role = has(leader) ? leader : has("worker") ? "worker" : training.tasks(0).role();
+  return replica.task->role() == role && replica.index == 0;
+}
+
 Result<ReplicaCommand> command_of(const AttemptContext& attempt, const ReplicaPlace& replica) {
   const auto& plan = *attempt.plan;
   const auto& container = replica.task->container();

@@ -44,6 +44,10 @@ struct ReplicaCommand {
 /// is missing, too few GPUs), saying which.
 Result<ReplicaCommand> command_of(const AttemptContext& attempt, const ReplicaPlace& replica);
 
+/// Whether this replica decides the trial: tensorflow: chief, else worker 0; pytorch and xgboost: master, else
+/// worker 0; otherwise the first. Collectors read what this one writes.
+bool decides_trial(const pb::TrainingConfig& training, const ReplicaPlace& replica);
+
 /// The value of a Secret's key. Error: not_found, naming both and what there is.
 Result<std::string> secret_value(const pb::AttemptPlan& plan, const std::string& name,
                                  const std::string& key);

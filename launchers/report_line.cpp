@@ -157,7 +157,9 @@ bool scan(std::string_view text, ReportLine& line, Metrics& metrics) {
         return false;
       }
     } else {
-      return false;
+      double ignored = 0;  // of others' making: numbers are common, the rest is left to the real parser
+      if (!scanner.number(ignored))
+        return false;
     }
   } while (scanner.take(','));
   return scanner.take('}') && scanner.finished();
