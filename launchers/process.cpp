@@ -438,7 +438,9 @@ std::optional<AdoptedReplica> ProcessLauncher::adopt_replica(PreparedAttempt& at
   const auto& running = keeper_.welcome().running();
   auto kept = std::find_if(running.begin(), running.end(),
                            [&](const ReplicaStarted& one) { return same_key(one.key(), key); });
-  auto process = kept == running.end() ? first_marked(replica.frame.marker()) : std::nullopt;
+  std::optional<ProcessStat> process;
+  if (kept == running.end())
+    process = first_marked(replica.frame.marker());
   // Its agent died between its note and its request: the first start has left nothing.
   if (kept == running.end() && !process && restart == 0 && ::access((folder + "/stdout").c_str(), F_OK) != 0)
     return std::nullopt;
