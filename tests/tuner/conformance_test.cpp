@@ -1,0 +1,273 @@
+// What every tuner must do, whatever its method. Runs over all that `algorithms()` lists.
+#include <cmath>
+#include <map>
+#include <set>
+
+#include <catch2/catch.hpp>
+
+#include "driver.hpp"
+#include "spaces.hpp"
+#include "tuner/factory.hpp"
+
+using namespace autotune;
+using namespace autotune::test;
+using T = ParameterType;
+
+namespace {
+
+std::vector<std::string> all_tuners() {
+  std::vector<std::string> names;
+  for (const auto& row : algorithms())
+    if (row.make_tuner)
+      names.push_back(row.name);
+  return names;
+}
+
+bool takes(const std::string& name, const std::string& argument) {
+  const auto* row = find_algorithm(name, {AlgorithmKind::tuner, AlgorithmKind::advisor});
+  for (const auto& a : row->arguments)
+    if (a.name == argument)
+      return true;
+  return false;
+}
+
+SearchSpace list_space(int n) {
+  std::vector<Value> members;
+  for (int i = 0; i < n; ++i)
+    members.push_back(Value(Object{{"x", Value::integer(i)}}));
+  return {{choice("list", std::move(members))}};
+}
+
+bool lists(const std::string& name) { return name == "Batch"; }
+
+/// The space, or for a tuner that only takes lists, a list of that many members.
+SearchSpace space_for(const std::string& name, const SearchSpace& space, int members) {
+  return lists(name) ? list_space(members) : space;
+}
+
+/// Any loss that depends on the parameters and is the same for the same ones.
+double loss_of(const Value& parameters) {
+  double hash = 0;
+  for (char c : to_json(parameters))
+    hash = std::fmod(hash * 31 + c, 9973);
+  const auto* u = parameters.find("u");
+  return hash / 9973 + (u != nullptr ? std::pow(u->to_double().value_or(0), 2) : 0);
+}
+
+void succeed(Trial& trial) { trial.final_value = loss_of(trial.parameters); }
+
+std::vector<std::string> texts(const std::vector<Trial>& trials) {
+  std::map<Sequence, std::string> by_sequence;
+  for (const auto& t : trials)
+    by_sequence[t.sequence] = to_json(t.parameters);
+  std::vector<std::string> texts;
+  for (auto& [sequence, text] : by_sequence)
+    texts.push_back(text);
+  return texts;
+}
+
+bool legal(const std::string& name, const SearchSpace& space, const Value& parameters) {
+  if (lists(name)) {
+    const auto& members = space.parameters[0].choices;
+    return std::find(members.begin(), members.end(), parameters) != members.end();
+  }
+  auto contained = Space(space).contains(parameters);
+  if (!contained)
+    UNSCOPED_INFO(contained.error().message);
+  return contained.has_value();
+}
+
+}  // namespace
+
+TEST_CASE("every suggestion is legal, with one worker and with eight", "[conformance]") {
+  auto name = GENERATE(from_range(all_tuners()));
+  auto workers = GENERATE(1, 8);
+  CAPTURE(name, workers);
+  auto space = space_for(name, mixed_space(), 60);
+  auto tuner = make(name, space, 7);
+  auto trials = drive(*tuner, 60, static_cast<std::size_t>(workers), 1, succeed);
+  REQUIRE(trials.size() == 60);
+  for (const auto& trial : trials)
+    CHECK(legal(name, space, trial.parameters));
+}
+
+TEST_CASE("a tuner rebuilt from its trials asks what it would have asked", "[conformance]") {
+  auto name = GENERATE(from_range(all_tuners()));
+  CAPTURE(name);
+  auto space = space_for(name, mixed_space(), 60);
+  auto live = make(name, space, 7);
+  auto trials = drive(*live, 45, 4, 2, succeed);
+  auto rebuilt = make(name, space, 7);
+  for (const auto& trial : trials)
+    rebuilt->tell(trial);
+  CHECK(rebuilt->ask(99, {}) == live->ask(99, {}));
+  std::vector<Trial> pending{running(50, std::get<Suggestion>(live->ask(50, {})))};
+  CHECK(rebuilt->ask(51, pending) == live->ask(51, pending));
+  CHECK(live->ask(51, pending) == live->ask(51, pending));
+}
+
+TEST_CASE("the same seed gives the same trials, another seed others", "[conformance]") {
+  auto name = GENERATE(from_range(all_tuners()));
+  CAPTURE(name);
+  auto space = space_for(name, mixed_space(), 60);
+  auto run = [&](std::int64_t seed, std::size_t workers) {
+    return texts(drive(*make(name, space, seed), 50, workers, 3, succeed));
+  };
+  CHECK(run(7, 1) == run(7, 1));
+  CHECK(run(7, 8) == run(7, 8));
+  if (takes(name, "seed"))
+    CHECK(run(7, 1) != run(8, 1));
+}
+
+TEST_CASE("a seed in classArgs wins over the experiment's", "[conformance]") {
+  auto name = GENERATE(from_range(all_tuners()));
+  CAPTURE(name);
+  if (!takes(name, "seed"))
+    return;
+  CHECK(make(name, mixed_space(), 1, R"({"seed": 5})")->ask(0, {}) == make(name, mixed_space(), 5)->ask(0, {}));
+  CHECK(make(name, mixed_space(), 1, R"({"seed": null})")->ask(0, {}) == make(name, mixed_space(), 1)->ask(0, {}));
+}
+
+TEST_CASE("trials that fail, or end without a number, break nothing and are no good ones", "[conformance]") {
+  auto name = GENERATE(from_range(all_tuners()));
+  CAPTURE(name);
+  auto space = space_for(name, mixed_space(), 80);
+  SECTION("every third fails") {
+    auto tuner = make(name, space, 7);
+    auto trials = drive(*tuner, 60, 8, 4, [](Trial& t) {
+      succeed(t);
+      if (t.sequence % 3 == 0) {
+        t.outcome = TrialOutcome::failed;
+        t.final_value.reset();
+      }
+    });
+    CHECK(trials.size() == 60);
+  }
+  SECTION("all fail") {
+    auto tuner = make(name, space, 7);
+    CHECK(drive(*tuner, 60, 3, 5, [](Trial& t) {
+            t.outcome = TrialOutcome::failed;
+          }).size() == 60);
+  }
+  SECTION("a value of a failed trial, NaN and infinities are as none") {
+    auto tuner = make(name, space, 7, "{}", GOAL_MINIMIZE);
+    auto trials = drive(*tuner, 40, 1, 6, succeed);
+    auto odd = std::get<Suggestion>(tuner->ask(40, {}));
+    auto with = [&](TrialOutcome outcome, std::optional<double> value) {
+      auto other = make(name, space, 7, "{}", GOAL_MINIMIZE);
+      for (const auto& trial : trials)
+        other->tell(trial);
+      auto trial = running(40, odd);
+      trial.outcome = outcome;
+      trial.final_value = value;
+      other->tell(trial);
+      return other->ask(41, {});
+    };
+    auto plain = with(TrialOutcome::failed, std::nullopt);
+    CHECK(with(TrialOutcome::failed, -1e9) == plain);
+    CHECK(with(TrialOutcome::killed, -1e9) == plain);
+    CHECK(with(TrialOutcome::succeeded, std::nullopt) == plain);
+    CHECK(with(TrialOutcome::succeeded, std::nan("")) == plain);
+    CHECK(with(TrialOutcome::succeeded, -INFINITY) == plain);
+  }
+}
+
+TEST_CASE("maximize is the mirror of minimize", "[conformance]") {
+  auto name = GENERATE(from_range(all_tuners()));
+  CAPTURE(name);
+  auto space = space_for(name, mixed_space(), 60);
+  auto down = make(name, space, 7, R"({"optimize_mode": "minimize"})");
+  auto up = make(name, space, 7, R"({"optimize_mode": "maximize"})");
+  auto downs = drive(*down, 50, 4, 6, succeed);
+  auto ups = drive(*up, 50, 4, 6, [](Trial& t) { t.final_value = -loss_of(t.parameters); });
+  CHECK(texts(downs) == texts(ups));
+}
+
+TEST_CASE("no point of a finite space is suggested twice, and the space ends when all are", "[conformance]") {
+  auto name = GENERATE(from_range(all_tuners()));
+  auto workers = GENERATE(1, 8);
+  CAPTURE(name, workers);
+  auto space = space_for(name, finite_space(), 36);
+  auto tuner = make(name, space, 3);
+  auto trials = drive(*tuner, 1000, static_cast<std::size_t>(workers), 7, [](Trial& t) {
+    succeed(t);
+    if (t.sequence % 5 == 0)
+      t.outcome = TrialOutcome::failed;
+  });
+  CHECK(trials.size() == 36);  // origin: finite_space() counts its points
+  auto all = texts(trials);
+  CHECK(std::set<std::string>(all.begin(), all.end()).size() == 36);
+  CHECK(std::holds_alternative<Exhausted>(tuner->ask(36, {})));
+}
+
+TEST_CASE("points that the user tried are not suggested again in a finite space", "[conformance]") {
+  auto name = GENERATE(from_range(all_tuners()));
+  CAPTURE(name);
+  auto space = space_for(name, finite_space(), 36);
+  auto tuner = make(name, space, 3);
+  auto theirs = std::get<Suggestion>(make(name, space, 3)->ask(0, {}));
+  auto told = ended(0, theirs.parameters, 1.0);
+  told.own = false;
+  tuner->tell(told);
+  std::set<std::string> seen{to_json(theirs.parameters)};
+  std::vector<Trial> pending;
+  for (Sequence i = 1; i < 36; ++i) {
+    auto answer = tuner->ask(i, pending);
+    REQUIRE(std::holds_alternative<Suggestion>(answer));
+    pending.push_back(running(i, std::get<Suggestion>(answer)));
+    seen.insert(to_json(pending.back().parameters));
+  }
+  CHECK(seen.size() == 36);
+  CHECK(std::holds_alternative<Exhausted>(tuner->ask(36, pending)));
+}
+
+TEST_CASE("one parameter and two hundred are searched alike", "[conformance]") {
+  auto name = GENERATE(from_range(all_tuners()));
+  auto count = GENERATE(1, 200);
+  CAPTURE(name, count);
+  if (lists(name))
+    return;
+  SearchSpace space;
+  for (int i = 0; i < count; ++i)
+    space.parameters.push_back(i % 2 == 0 ? bounded("x" + std::to_string(i), T::uniform, -1, 1)
+                                          : choice("x" + std::to_string(i), {true, std::string("b")}));
+  auto tuner = make(name, space, 11);
+  auto trials = drive(*tuner, 40, 4, 8, succeed);
+  REQUIRE(trials.size() == 40);
+  for (const auto& trial : trials)
+    CHECK(legal(name, space, trial.parameters));
+}
+
+TEST_CASE("a space of one point ends after it, a point of equal bounds included", "[conformance]") {
+  auto name = GENERATE(from_range(all_tuners()));
+  CAPTURE(name);
+  auto p = GENERATE(choice("x", {number("1")}), bounded("x", T::uniform, 2, 2), bounded("x", T::randint, 4, 5),
+                    bounded("x", T::quniform, 0, 1, 10));
+  if (lists(name) && p.type != T::choice)
+    return;
+  auto tuner = make(name, {{p}}, 1);
+  CHECK(drive(*tuner, 10, 3, 9, succeed).size() == 1);
+}
+
+TEST_CASE("a million points and equal losses are no trouble", "[conformance]") {
+  auto name = GENERATE(from_range(all_tuners()));
+  CAPTURE(name);
+  auto space = space_for(name, {{bounded("a", T::randint, 0, 1000), bounded("b", T::randint, 0, 1000)}}, 1000);
+  auto tuner = make(name, space, 1);
+  auto trials = drive(*tuner, 200, 8, 10, [](Trial& t) { t.final_value = 0; });
+  REQUIRE(trials.size() == 200);
+  auto all = texts(trials);
+  CHECK(std::set<std::string>(all.begin(), all.end()).size() == 200);
+}
+
+TEST_CASE("trials of another space are passed over", "[conformance]") {
+  auto name = GENERATE(from_range(all_tuners()));
+  CAPTURE(name);
+  auto space = space_for(name, mixed_space(), 60);
+  auto tuner = make(name, space, 1);
+  auto odd = ended(0, Value(Object{{"what", Value::integer(3)}}), -5);
+  odd.own = false;
+  tuner->tell(odd);
+  tuner->tell(ended(1, Value(), 1));
+  CHECK(drive(*tuner, 30, 2, 11, succeed).size() >= 30);
+}
