@@ -247,7 +247,7 @@ void SimulatedLauncher::start(const pb::ReplicaKey& key, std::optional<milliseco
   }
   push(begin, What::started, *replica);
   auto end = begin + replica->run.duration;
-  if (lost)
+  if (lost && (!deadline || lost_after < *deadline))
     end_at(*replica, begin + lost_after, pb::EXIT_CAUSE_LOST, 0, 0);
   else if (deadline && begin + *deadline < end)
     end_at(*replica, begin + *deadline, pb::EXIT_CAUSE_DEADLINE, 0, replica->run.ignores_term ? SIGKILL : SIGTERM);
