@@ -102,6 +102,7 @@ void NodeAgentState::launch(LaunchAttempt& wish) {
   supervisors_.emplace(std::move(key), handle);
   compat::send(self_, handle, std::move(prepared));
   keep_ticking();
+  schedule_wakeup();  // what was adopted may end without any activity here
 }
 
 void NodeAgentState::read(const ReadReports& wish) {
