@@ -25,6 +25,8 @@ using std::chrono::milliseconds;
 
 // Exits of attempts that a restarted agent has not adopted yet; their exit files say the same, mostly.
 constexpr std::size_t unclaimed_max = 10000;
+// A start that kills its keeper again and again must end some time.
+constexpr int sent_again_max = 2;
 
 class ProcessLauncher : public Launcher {
  public:
@@ -53,6 +55,7 @@ class ProcessLauncher : public Launcher {
   Result<pb::KeeperRequest> start_request(PreparedAttempt& attempt, PreparedReplica& replica,
                                           const pb::ReplicaKey& key, std::optional<milliseconds> deadline);
   std::optional<AdoptedReplica> adopt_replica(PreparedAttempt& attempt, PreparedReplica& replica);
+  bool left_nothing(const PreparedAttempt& attempt, const PreparedReplica& replica) const;
   void take(const pb::KeeperEvent& event, FileDescriptor pidfd);
   void take_exit(const ReplicaExit& exit);
   void end(const pb::ReplicaKey& key, pb::ExitCause cause, const std::string& why);
@@ -120,11 +123,17 @@ Result<void> ProcessLauncher::ensure_keeper() {
 }
 
 void ProcessLauncher::send(const pb::KeeperRequest& request) {
-  if (ensure_keeper() && keeper_.send(request))
-    return;
-  recover();
-  if (auto sent = keeper_.send(request); !sent && request.has_start())
-    end(request.start().key(), pb::EXIT_CAUSE_SPAWN_FAILED, sent.error().message);
+  auto sent = ensure_keeper();
+  if (sent)
+    sent = keeper_.send(request);
+  if (!sent && keeper_.connected()) {
+    recover();
+    sent = ensure_keeper();
+    if (sent)
+      sent = keeper_.send(request);
+  }
+  if (!sent && request.has_start())
+    end(request.start().key(), pb::EXIT_CAUSE_LOST, sent.error().message);
 }
 
 /// The keeper has died: what it told before is taken, a new one is started, and gets what still runs.
@@ -140,7 +149,7 @@ void ProcessLauncher::recover() {
   }
   for (auto& [key, attempt] : attempts_)
     for (auto& [name, replica] : attempt.replicas)
-      if (replica.running)
+      if (replica.running && replica.sent)
         hand_over(attempt, replica);
 }
 
@@ -155,6 +164,12 @@ void ProcessLauncher::hand_over(PreparedAttempt& attempt, PreparedReplica& repli
     return take_exit(*exit);
   if (replica.pid == 0) {  // asked to start, not heard of since
     auto found = first_marked(replica.frame.marker());
+    if (!found && left_nothing(attempt, replica) && replica.sent_again < sent_again_max) {
+      ++replica.sent_again;
+      replica.running = false;
+      auto deadline = replica.frame.deadline_at_ms();
+      return start(key, deadline > 0 ? std::optional(milliseconds(deadline - monotonic_ms())) : std::nullopt);
+    }
     if (!found)
       return end(key, pb::EXIT_CAUSE_LOST, "its keeper is gone, and so is its process");
     replica.pid = found->pid;
@@ -172,7 +187,14 @@ void ProcessLauncher::hand_over(PreparedAttempt& attempt, PreparedReplica& repli
   adopt.set_pid_start_ticks(replica.start_ticks);
   adopt.set_started_at_ms(replica.started_at_ms);
   if (auto sent = keeper_.send(request, replica.pidfd.value()); !sent)
-    end(key, pb::EXIT_CAUSE_LOST, "its keeper died, and no new one can be started: " + sent.error().message);
+    return end(key, pb::EXIT_CAUSE_LOST, "its keeper died, and no new one can be started: " + sent.error().message);
+  if (!replica.kill_at_ms)
+    return;
+  // What the old keeper was asked last it may never have read.
+  pb::KeeperRequest again;
+  *again.mutable_stop()->mutable_key() = key;
+  again.mutable_stop()->set_grace_ms(std::max<std::int64_t>(0, *replica.kill_at_ms - monotonic_ms()));
+  [[maybe_unused]] auto asked = keeper_.send(again);
 }
 
 void ProcessLauncher::renew_lease(milliseconds lease) {
@@ -304,20 +326,25 @@ void ProcessLauncher::start(const pb::ReplicaKey& key, std::optional<millisecond
     return;  // asked twice
   auto& attempt = attempts_.at(attempt_of(key));
   replica->running = true;
+  replica->sent = false;
   replica->restart = key.restart();
   replica->pid = 0;
   replica->pidfd.reset();
+  replica->kill_at_ms.reset();
   replica->started_at_ms = wall_clock_ms();
   auto request = start_request(attempt, *replica, key, deadline);
   if (!request)
     return end(key, pb::EXIT_CAUSE_SPAWN_FAILED, request.error().message);
   send(*request);
+  replica->sent = true;
 }
 
 void ProcessLauncher::stop(const pb::ReplicaKey& key, milliseconds grace) {
   auto* replica = find(key);
   if (replica == nullptr || !replica->running || replica->restart != key.restart())
     return;
+  auto kill_at = monotonic_ms() + grace.count();
+  replica->kill_at_ms = std::min(replica->kill_at_ms.value_or(kill_at), kill_at);
   pb::KeeperRequest request;
   *request.mutable_stop()->mutable_key() = key;
   request.mutable_stop()->set_grace_ms(grace.count());
@@ -415,6 +442,13 @@ Result<std::vector<AdoptedReplica>> ProcessLauncher::adopt(const pb::AttemptPlan
   return found;  // what runs goes on, even where a restart of it would fail now
 }
 
+/// True where a replica's first start cannot have come so far as to open its output. A restart finds the files of the
+/// start before it, so there we cannot tell.
+bool ProcessLauncher::left_nothing(const PreparedAttempt& attempt, const PreparedReplica& replica) const {
+  auto output = attempt.folder.replica(replica.place.name) + "/stdout";
+  return replica.restart == 0 && ::access(output.c_str(), F_OK) != 0;
+}
+
 /// What became of a replica while no agent was there; nothing: it was never started.
 std::optional<AdoptedReplica> ProcessLauncher::adopt_replica(PreparedAttempt& attempt, PreparedReplica& replica) {
   auto folder = attempt.folder.replica(replica.place.name);
@@ -442,10 +476,11 @@ std::optional<AdoptedReplica> ProcessLauncher::adopt_replica(PreparedAttempt& at
   if (kept == running.end())
     process = first_marked(replica.frame.marker());
   // Its agent died between its note and its request: the first start has left nothing.
-  if (kept == running.end() && !process && restart == 0 && ::access((folder + "/stdout").c_str(), F_OK) != 0)
+  replica.restart = restart;
+  if (kept == running.end() && !process && left_nothing(attempt, replica))
     return std::nullopt;
   replica.running = true;
-  replica.restart = restart;
+  replica.sent = true;
   if (kept != running.end()) {
     replica.pid = kept->pid();  // 0: being started; its event comes
     replica.start_ticks = kept->pid_start_ticks();

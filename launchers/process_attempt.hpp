@@ -36,11 +36,14 @@ struct PreparedReplica {
 
   // Its newest start, until its exit was told.
   bool running = false;
+  bool sent = false;  ///< a keeper was asked to start it
+  int sent_again = 0;
   int restart = 0;
   pid_t pid = 0;  ///< 0: not heard of yet
   std::uint64_t start_ticks = 0;
   FileDescriptor pidfd;
   std::int64_t started_at_ms = 0;
+  std::optional<std::int64_t> kill_at_ms;  ///< asked to end, killed then (monotonic): a new keeper must hear it too
   pb::KeeperStart frame;  ///< what a new keeper has to know of it
 };
 

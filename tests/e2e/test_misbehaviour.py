@@ -124,7 +124,7 @@ class Misbehaviour(EndToEnd):
         self.assertEqual([row["value"] for row in self.database.reports("odd")], [5])
 
     def test_killed_by_a_signal(self):
-        trial = self.run_with("kill -11 $$")
+        trial = self.run_with("sh -c 'kill -11 $PPID'")
         self.assertEqual(trial["state"], "Failed")
         self.assertIn("signal 11 (Segmentation fault)", trial["reason"])
 
