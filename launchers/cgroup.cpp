@@ -5,6 +5,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstdio>
 #include <cstdlib>
@@ -141,7 +142,7 @@ void CgroupHost::remove_stale(const std::string& base) const {
   ::closedir(entries);
 }
 
-Cgroup CgroupHost::find(const pb::KeeperLimits& limits, std::uint64_t marker) const {
+Cgroup CgroupHost::place(const pb::KeeperLimits& limits, std::uint64_t marker) const {
   Cgroup cgroup;
   cgroup.v2 = v2_;
   auto add = [&](const std::string& base) {
@@ -161,23 +162,26 @@ Cgroup CgroupHost::find(const pb::KeeperLimits& limits, std::uint64_t marker) co
     add(group_.empty() ? pids_ : group_);
     cgroup.v2 = !group_.empty();
   }
-  std::erase_if(cgroup.folders, [](const std::string& folder) {
-    return ::access(folder.c_str(), F_OK) != 0;
-  });
-  if (cgroup.folders.empty())
-    cgroup.memory_folder.clear();
   return cgroup;
 }
 
+Cgroup CgroupHost::find(const pb::KeeperLimits& limits, std::uint64_t marker) const {
+  auto cgroup = place(limits, marker);
+  bool there = std::all_of(cgroup.folders.begin(), cgroup.folders.end(),
+                           [](const std::string& folder) { return ::access(folder.c_str(), F_OK) == 0; });
+  return there ? cgroup : Cgroup();
+}
+
 Result<Cgroup> CgroupHost::make(const pb::KeeperLimits& limits, std::uint64_t marker) {
+  auto cgroup = place(limits, marker);
   auto name = "/" + folder_name(marker);
-  for (const auto* base : {&memory_, &cpu_, &pids_, &group_}) {
-    bool wanted = (base == &memory_ && limits.memory_bytes() > 0) || (base == &cpu_ && limits.cpu() > 0) ||
-                  (base == &pids_ && limits.pids_max() > 0) || (base == &group_ && limits.own_cgroup());
-    if (wanted && !base->empty() && ::mkdir((*base + name).c_str(), 0755) != 0 && errno != EEXIST)
-      return refused("cannot make the cgroup " + *base + name);
+  for (const auto& folder : cgroup.folders) {
+    if (::mkdir(folder.c_str(), 0755) == 0 || errno == EEXIST)
+      continue;
+    auto error = refused("cannot make the cgroup " + folder);
+    remove(cgroup);
+    return error;
   }
-  auto cgroup = find(limits, marker);
   auto give_up = [&](const std::string& what) {
     auto error = refused(what);
     remove(cgroup);
@@ -211,6 +215,13 @@ void CgroupHost::remove(const Cgroup& cgroup) {
   for (const auto& folder : cgroup.folders)
     if (::rmdir(folder.c_str()) != 0 && errno == EBUSY)
       leftovers_.push_back(folder);
+}
+
+CgroupHost::~CgroupHost() {
+  tidy();
+  for (const auto* base : {&memory_, &cpu_, &pids_, &group_})
+    if (!base->empty())
+      ::rmdir(base->c_str());
 }
 
 void CgroupHost::tidy() {

@@ -25,6 +25,12 @@ struct Cgroup {
 /// Where this process may make cgroups, found once.
 class CgroupHost {
  public:
+  CgroupHost() = default;
+  /// Removes the folders that `probe` made, where nothing is in them.
+  ~CgroupHost();
+  CgroupHost(const CgroupHost&) = delete;
+  CgroupHost& operator=(const CgroupHost&) = delete;
+
   /// Looks at the mounted hierarchies and tries to make a folder in each. `name`: of the folder that holds ours.
   void probe(const std::string& name);
 
@@ -41,8 +47,10 @@ class CgroupHost {
   /// Removes it; where processes are still on their way out, `tidy` tries again.
   void remove(const Cgroup& cgroup);
   void tidy();
+  bool is_tidy() const { return leftovers_.empty(); }
 
  private:
+  Cgroup place(const pb::KeeperLimits& limits, std::uint64_t marker) const;
   void remove_stale(const std::string& base) const;
 
   std::string memory_;  // folder below which replicas' folders are made; empty: that limit cannot be enforced

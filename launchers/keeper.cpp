@@ -380,6 +380,8 @@ void Keeper::on_timer() {
   due(now + 60000);
   check_limits(now);
   cgroups_.tidy();
+  if (!cgroups_.is_tidy())
+    due(now + config_.log_check_ms);
   if (replicas_.empty() && !agent_)
     due(idle_since_ + config_.idle_ms);
 }

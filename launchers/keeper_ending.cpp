@@ -181,6 +181,8 @@ void Keeper::finish(KeptReplica& replica) {
                     std::to_string(replica.start.limits().memory_bytes()) + " bytes");
   }
   cgroups_.remove(replica.cgroup);
+  if (!cgroups_.is_tidy())
+    due(monotonic_ms() + config_.sweep_ms);
   auto folder = replica.start.folder();
   std::erase(ending_, &replica);
   mains_.erase(replica.pid);

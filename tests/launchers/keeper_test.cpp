@@ -1,0 +1,370 @@
+// What the keeper promises when others fail: its own death, that of agents, leases, limits, logs.
+#include <catch2/catch.hpp>
+
+#include <signal.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <filesystem>
+#include <fstream>
+
+#include "launchers/cgroup.hpp"
+#include "launchers/job_folder.hpp"
+#include "launchers/keeper_client.hpp"
+#include "launchers/log_limit.hpp"
+#include "launchers/process_tree.hpp"
+#include "support.hpp"
+
+using namespace autotune;
+using namespace autotune::test;
+using std::chrono::milliseconds;
+
+namespace {
+
+std::string trial_file(const Home& home, const pb::AttemptPlan& plan, const std::string& name) {
+  return JobFolder::of(home.path(), plan)->trial() + "/" + name;
+}
+
+pb::AttemptPlan waiting_plan(const std::string& then, std::int64_t sequence = 0) {
+  return shell_plan("while [ ! -e $AUTOTUNE_TRIAL_DIR/go ]; do sleep 0.01; done; " + then, sequence);
+}
+
+/// Whether the kernel tells how a process ended that is not our child (Linux 6.15).
+bool kernel_tells_exits() {
+  std::ifstream file("/proc/sys/kernel/osrelease");
+  int major = 0;
+  int minor = 0;
+  char dot = 0;
+  file >> major >> dot >> minor;
+  return major > 6 || (major == 6 && minor >= 15);
+}
+
+void kill_keeper(const Home& home) {
+  auto pid = home.keeper_pid();
+  REQUIRE(pid > 0);
+  ::kill(pid, SIGKILL);
+  REQUIRE(eventually([&] { return !alive(pid); }));
+}
+
+}  // namespace
+
+TEST_CASE("a trial outlives its keeper, and the next keeper tells how it ended", "[process][keeper]") {
+  Home home;
+  Watched launcher(make_process_launcher(options_for(home)));
+  auto plan = waiting_plan("exit 5");
+  REQUIRE(launcher->prepare(plan));
+  launcher->start(key_of(plan), std::nullopt);
+  REQUIRE(launcher.wait_for_start(key_of(plan)));
+  auto old_keeper = home.keeper_pid();
+  kill_keeper(home);
+  REQUIRE(launcher.wait_for([&] { return home.keeper_pid() > 0 && home.keeper_pid() != old_keeper; }));
+  CHECK(alive(launcher.started[0].pid()));
+  write_file(trial_file(home, plan, "go"), "");
+  auto exit = launcher.wait_for_exit(key_of(plan));
+  if (kernel_tells_exits()) {
+    CHECK(exit.cause() == pb::EXIT_CAUSE_EXITED);
+    CHECK(exit.exit_code() == 5);
+  } else {
+    CHECK(exit.cause() == pb::EXIT_CAUSE_LOST);
+  }
+  CHECK(launcher.exits.size() == 1);
+}
+
+TEST_CASE("a trial that ends together with its keeper is judged by its pidfd", "[process][keeper]") {
+  Home home;
+  Watched launcher(make_process_launcher(options_for(home)));
+  auto plan = waiting_plan("sleep 1000");
+  REQUIRE(launcher->prepare(plan));
+  launcher->start(key_of(plan), std::nullopt);
+  REQUIRE(launcher.wait_for_start(key_of(plan)));
+  auto pid = launcher.started[0].pid();
+  auto keeper = home.keeper_pid();
+  ::kill(keeper, SIGSTOP);
+  ::kill(pid, SIGKILL);
+  ::kill(keeper, SIGKILL);
+  auto exit = launcher.wait_for_exit(key_of(plan));
+  if (kernel_tells_exits()) {
+    CHECK(exit.cause() == pb::EXIT_CAUSE_EXITED);
+    CHECK(exit.signal() == SIGKILL);
+  } else {
+    CHECK(exit.cause() == pb::EXIT_CAUSE_LOST);
+  }
+}
+
+TEST_CASE("stop and deadline reach a trial whose keeper has died", "[process][keeper]") {
+  Home home;
+  Watched launcher(make_process_launcher(options_for(home)));
+  auto plan = shell_plan("setsid sleep 1000 & echo $! > $AUTOTUNE_TRIAL_DIR/pids; exec sleep 1001");
+  REQUIRE(launcher->prepare(plan));
+  bool by_deadline = GENERATE(false, true);
+  CAPTURE(by_deadline);
+  launcher->start(key_of(plan), by_deadline ? std::optional(milliseconds(1500)) : std::nullopt);
+  REQUIRE(launcher.wait_for_start(key_of(plan)));
+  REQUIRE(eventually([&] { return !numbers_in(trial_file(home, plan, "pids")).empty(); }));
+  auto child = numbers_in(trial_file(home, plan, "pids"))[0];
+  kill_keeper(home);
+  if (!by_deadline)
+    launcher->stop(key_of(plan), milliseconds(5000));
+  auto exit = launcher.wait_for_exit(key_of(plan));
+  CHECK(exit.cause() == (by_deadline ? pb::EXIT_CAUSE_DEADLINE : pb::EXIT_CAUSE_STOPPED));
+  CHECK_FALSE(alive(child));
+}
+
+TEST_CASE("a trial without agent and without keeper is found by a new agent", "[process][keeper]") {
+  Home home;
+  auto running = waiting_plan("exit 5", 0);
+  auto gone = waiting_plan("exit 6", 1);
+  int pid = 0;
+  {
+    Watched first(make_process_launcher(options_for(home)));
+    for (const auto* plan : {&running, &gone}) {
+      REQUIRE(first->prepare(*plan));
+      first->start(key_of(*plan), std::nullopt);
+      REQUIRE(first.wait_for_start(key_of(*plan)));
+    }
+    pid = first.started[0].pid();
+    auto keeper = home.keeper_pid();
+    first.drop();
+    ::kill(keeper, SIGKILL);
+    REQUIRE(eventually([&] { return !alive(keeper); }));
+    ::kill(first.started[1].pid(), SIGKILL);
+    REQUIRE(eventually([&] { return !alive(first.started[1].pid()); }));
+  }
+  REQUIRE(alive(pid));
+  Watched second(make_process_launcher(options_for(home)));
+  auto found = second->adopt(running);
+  REQUIRE(found);
+  REQUIRE(found->size() == 1);
+  CHECK_FALSE(found->front().exit);
+  auto lost = second->adopt(gone);
+  REQUIRE(lost);
+  CHECK(second.wait_for_exit(key_of(gone)).cause() == pb::EXIT_CAUSE_LOST);
+  REQUIRE(second.wait_for_start(key_of(running)));
+  CHECK(second.started[0].pid() == pid);
+  write_file(trial_file(home, running, "go"), "");
+  auto exit = second.wait_for_exit(key_of(running));
+  CHECK(exit.cause() == (kernel_tells_exits() ? pb::EXIT_CAUSE_EXITED : pb::EXIT_CAUSE_LOST));
+}
+
+TEST_CASE("a lease that is not renewed ends the trial inside the lease", "[process][keeper]") {
+  Home home;
+  auto options = options_for(home);
+  options.lease_on_boottime = GENERATE(false, true);
+  bool deaf = GENERATE(false, true);
+  CAPTURE(options.lease_on_boottime, deaf);
+  auto plan = shell_plan(std::string(deaf ? "trap '' TERM; " : "") +
+                         "echo > $AUTOTUNE_TRIAL_DIR/ready; while :; do sleep 0.01; done");
+  Watched launcher(make_process_launcher(options));
+  REQUIRE(launcher->prepare(plan));
+  auto begin = std::chrono::steady_clock::now();
+  launcher->renew_lease(milliseconds(2000));
+  launcher->start(key_of(plan), std::nullopt);
+  REQUIRE(eventually([&] { return !read_file(trial_file(home, plan, "ready")).empty(); }));
+  auto exit = launcher.wait_for_exit(key_of(plan));
+  auto took = std::chrono::steady_clock::now() - begin;
+  CHECK(exit.cause() == pb::EXIT_CAUSE_LEASE);
+  CHECK(exit.signal() == (deaf ? SIGKILL : SIGTERM));
+  // TERM at lease - min(grace, lease / 4), KILL at the lease.
+  CHECK(took >= milliseconds(deaf ? 1950 : 1450));
+  CHECK(took < milliseconds(deaf ? 2300 : 1900));
+}
+
+TEST_CASE("a lease that is renewed ends nothing, also with the agent gone for a while", "[process][keeper]") {
+  Home home;
+  auto plan = waiting_plan("exit 0");
+  {
+    Watched first(make_process_launcher(options_for(home)));
+    first->renew_lease(milliseconds(600));
+    REQUIRE(first->prepare(plan));
+    first->start(key_of(plan), std::nullopt);
+    REQUIRE(first.wait_for_start(key_of(plan)));
+    for (int i = 0; i < 3; ++i)
+      first->renew_lease(milliseconds(60000));
+  }
+  Watched second(make_process_launcher(options_for(home)));
+  REQUIRE(second->adopt(plan)->size() == 1);
+  auto until = std::chrono::steady_clock::now() + milliseconds(900);
+  second.wait_for([&] { return std::chrono::steady_clock::now() > until; });
+  CHECK(second.exits.empty());
+  write_file(trial_file(home, plan, "go"), "");
+  CHECK(second.wait_for_exit(key_of(plan)).cause() == pb::EXIT_CAUSE_EXITED);
+}
+
+TEST_CASE("a trial that takes more memory than its limit is ended, and says so", "[process][keeper]") {
+  Home home;
+  Watched launcher(make_process_launcher(options_for(home)));
+  auto plan = shell_plan("");
+  plan.mutable_training_config()->mutable_tasks(0)->mutable_container()->mutable_limits()->set_memory_bytes(16 << 20);
+  auto& container = *plan.mutable_training_config()->mutable_tasks(0)->mutable_container();
+  container.set_command(2, "x=$(head -c 300000000 /dev/zero | tr '\\0' 'x'); exit 0");
+  auto exit = launcher.run(plan);
+  CHECK(exit.cause() == pb::EXIT_CAUSE_OUT_OF_MEMORY);
+  CHECK_THAT(exit.detail(), Catch::Contains("16777216"));
+}
+
+TEST_CASE("limits within reason harm nobody, and no cgroup stays behind", "[process][keeper]") {
+  Home home;
+  auto options = options_for(home);
+  options.processes_max = 100;
+  options.cgroup_per_trial = true;
+  Watched launcher(make_process_launcher(options));
+  auto plan = shell_plan("cat /proc/self/cgroup > $AUTOTUNE_TRIAL_DIR/cgroup; exit 0");
+  auto& limits = *plan.mutable_training_config()->mutable_tasks(0)->mutable_container()->mutable_limits();
+  limits.set_memory_bytes(256 << 20);
+  limits.set_cpu(1.5);
+  CHECK(launcher.run(plan).exit_code() == 0);
+  auto text = read_file(trial_file(home, plan, "cgroup"));
+  auto at = text.find("/autotune-");
+  if (at == std::string::npos) {
+    WARN("no cgroup may be made here: skipped");
+    return;
+  }
+  auto end = text.find('\n', at);
+  auto name = text.substr(at, end - at);
+  for (const char* root : {"/sys/fs/cgroup/memory", "/sys/fs/cgroup/pids", "/sys/fs/cgroup/cpu", "/sys/fs/cgroup",
+                           "/sys/fs/cgroup/unified"}) {
+    CAPTURE(root, name);
+    CHECK(eventually([&] { return !std::filesystem::exists(root + name); }));
+  }
+}
+
+TEST_CASE("a flood on stdout fills no disk and loses no result", "[process][keeper]") {
+  Home home;
+  auto options = options_for(home);
+  options.log_bytes_max = 8 << 20;
+  Watched launcher(make_process_launcher(options));
+  auto plan = shell_plan(R"(echo begin; head -c 100000000 /dev/zero | tr '\0' 'x'; echo; echo the end
+                            echo '{"type":"final","value":1}' >> $AUTOTUNE_REPORTS)");
+  auto exit = launcher.run(plan);
+  CHECK(exit.exit_code() == 0);
+  auto text = read_file(folder_of(home, plan) + "/stdout");
+  CHECK(text.size() <= (8U << 20) + 1000);
+  CHECK(text.starts_with("begin\n"));
+  CHECK(text.ends_with("the end\n"));
+  CHECK_THAT(text.substr(4 << 20, 200), Catch::Contains("bytes are left out here"));
+  REQUIRE(launcher.notices.size() == 1);
+  CHECK_THAT(launcher.notices[0].text, Catch::Contains("stdout grew beyond its limit"));
+  CHECK(launcher->read_reports(key_of(plan), 0, 10, true)->reports.size() == 1);
+}
+
+TEST_CASE("a log that something reads keeps its offsets when it is cut", "[log_limit]") {
+  Home home;
+  auto path = home.path() + "/stdout";
+  std::string text(1 << 20, 'a');
+  text += "the end\n";
+  write_file(path, text);
+  LogLimit log{home.path(), 64 << 10, true, {0, 0}};
+  CHECK_FALSE(log.check().empty());
+  auto cut = read_file(path);
+  CHECK(cut.size() == text.size());
+  CHECK(cut.ends_with("the end\n"));
+  struct stat status {};
+  REQUIRE(::stat(path.c_str(), &status) == 0);
+  CHECK(status.st_blocks * 512 <= (64 << 10) + 8192);
+  CHECK(log.check().empty());  // told once, and cut already
+}
+
+TEST_CASE("a trial that removes its folder ends like any other", "[process][keeper]") {
+  Home home;
+  auto plan = shell_plan(R"(rm -rf "$AUTOTUNE_TRIAL_DIR"; exit 3)");
+  {
+    Watched launcher(make_process_launcher(options_for(home)));
+    auto exit = launcher.run(plan);
+    CHECK(exit.cause() == pb::EXIT_CAUSE_EXITED);
+    CHECK(exit.exit_code() == 3);
+    auto batch = launcher->read_reports(key_of(plan), 0, 10, true);
+    REQUIRE(batch);
+    CHECK(batch->reports.empty());
+    // The next start makes the folder anew.
+    launcher->start(key_of(plan, "worker-0", 1), std::nullopt);
+    CHECK(launcher.wait_for_exit(key_of(plan, "worker-0", 1)).exit_code() == 3);
+  }
+}
+
+TEST_CASE("an exit without a place for its file is kept for the next agent", "[process][keeper]") {
+  Home home;
+  auto plan = waiting_plan("exit 3");
+  {
+    Watched first(make_process_launcher(options_for(home)));
+    REQUIRE(first->prepare(plan));
+    first->start(key_of(plan), std::nullopt);
+    REQUIRE(first.wait_for_start(key_of(plan)));
+    auto trial = JobFolder::of(home.path(), plan)->trial();
+    first.drop();
+    auto pid = first.started[0].pid();
+    // The script's next look finds "go" in a new folder that holds nothing else.
+    std::filesystem::remove_all(trial);
+    std::filesystem::create_directory(trial);
+    write_file(trial + "/go", "");
+    REQUIRE(eventually([&] { return !stat_of(pid); }));
+  }
+  Watched second(make_process_launcher(options_for(home)));
+  auto found = second->adopt(plan);
+  REQUIRE(found);
+  REQUIRE(found->size() == 1);
+  REQUIRE(found->front().exit);
+  CHECK(found->front().exit->exit_code() == 3);
+}
+
+TEST_CASE("a keeper with nothing to do ends by itself", "[process][keeper]") {
+  Home home;
+  auto options = options_for(home);
+  options.keeper_idle = milliseconds(100);
+  int keeper = 0;
+  {
+    Watched launcher(make_process_launcher(options));
+    CHECK(launcher.run(shell_plan("exit 0")).exit_code() == 0);
+    keeper = home.keeper_pid();
+  }
+  CHECK(eventually([&] { return !alive(keeper); }));
+  Watched launcher(make_process_launcher(options));
+  CHECK(launcher.run(shell_plan("exit 7", 1)).exit_code() == 7);
+}
+
+TEST_CASE("a home with a long path has a keeper too", "[process][keeper]") {
+  Home home;
+  auto deep = home.path();
+  for (int i = 0; i < 6; ++i)
+    deep += "/a-folder-with-quite-a-long-name";
+  std::filesystem::create_directories(deep);
+  auto options = options_for(home);
+  options.home = deep;
+  options.keeper_idle = milliseconds(50);
+  Watched launcher(make_process_launcher(options));
+  CHECK(launcher.run(shell_plan("exit 7")).exit_code() == 7);
+}
+
+TEST_CASE("a keeper that cannot be started is an error that names it", "[process][keeper]") {
+  Home home;
+  auto options = options_for(home);
+  options.keeper_binary = "/no/such/keeper";
+  Watched launcher(make_process_launcher(options));
+  auto exit = launcher.run(shell_plan("exit 0"));
+  CHECK(exit.cause() == pb::EXIT_CAUSE_SPAWN_FAILED);
+  CHECK_THAT(exit.detail(), Catch::Contains("/no/such/keeper"));
+}
+
+TEST_CASE("an environment larger than a packet reaches the trial", "[process][keeper]") {
+  Home home;
+  auto options = options_for(home);
+  options.base_environment.push_back("LARGE=" + std::string(100000, 'x'));
+  options.base_environment.push_back("LARGER=" + std::string(100000, 'y'));
+  Watched launcher(make_process_launcher(options));
+  auto exit = launcher.run(shell_plan("[ $${#LARGE} = 100000 ] && [ $${#LARGER} = 100000 ] && exit 9"));
+  CHECK(exit.exit_code() == 9);
+}
+
+TEST_CASE("many trials at a time all come back", "[process][keeper]") {
+  Home home;
+  Watched launcher(make_process_launcher(options_for(home)));
+  constexpr int count = 200;
+  for (int i = 0; i < count; ++i) {
+    auto plan = shell_plan("exit " + std::to_string(i % 7), i);
+    REQUIRE(launcher->prepare(plan));
+    launcher->start(key_of(plan), std::nullopt);
+  }
+  REQUIRE(launcher.wait_for([&] { return launcher.exits.size() >= count; }));
+  for (const auto& exit : launcher.exits)
+    CHECK(exit.exit_code() == exit.key().sequence() % 7);
+  CHECK(launcher.started.size() == count);
+}
