@@ -332,6 +332,8 @@ void ProcessLauncher::start(const pb::ReplicaKey& key, std::optional<millisecond
   replica->pidfd.reset();
   replica->kill_at_ms.reset();
   replica->started_at_ms = wall_clock_ms();
+  // First, so that the time which a keeper takes to start is not taken from the deadline; send() tells of its failure.
+  [[maybe_unused]] auto ready = ensure_keeper();
   auto request = start_request(attempt, *replica, key, deadline);
   if (!request)
     return end(key, pb::EXIT_CAUSE_SPAWN_FAILED, request.error().message);
@@ -404,7 +406,11 @@ void ProcessLauncher::take_exit(const ReplicaExit& exit) {
     return;
   replica->running = false;
   replica->pidfd.reset();
-  add_event(exit);
+  ReplicaExit told = exit;
+  bool failed = exit.cause() == pb::EXIT_CAUSE_EXITED && (exit.exit_code() != 0 || exit.signal() != 0);
+  if (failed && exit.detail().empty())  // a user's first question
+    told.set_detail(last_line_of(attempts_.at(attempt_of(exit.key())).folder.replica(exit.key().replica()) + "/stderr"));
+  add_event(std::move(told));
 }
 
 // --- reports and adoption ----------------------------------------------------------------------------------------
