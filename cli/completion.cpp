@@ -156,10 +156,16 @@ void add_values(const CLI::Option& option, const std::filesystem::path& home, co
     found.push_back({choice, ""});
   auto name = option.get_single_name();
   auto type = option.get_type_name();
-  if (name == "EXP" || name == "EXP/SEQ") {
+  if (name == "EXP" || name == "TRIAL" || name == "WHAT") {
     if (word.find('/') != std::string::npos)
       return add_trials(home, word, found);
+    auto first = found.size();
     add_experiments(home, found);
+    if (name == "TRIAL" && found.size() > first) {
+      for (auto i = first; i < found.size(); ++i)
+        found[i].text += "/";
+      found.push_back({":more", ""});
+    }
   } else if (name == "NAME" && option.get_positional()) {
     for (const auto& info : algorithms())
       found.push_back({info.name, std::string(name_of(info.kind))});

@@ -8,7 +8,8 @@
 
 namespace autotune::cli {
 
-/// A word, and what it means; ":files" and ":folders" stand for those of the file system.
+/// A word, and what it means; ":files" and ":folders" stand for those of the file system, ":more" says that a
+/// word is no whole one, so that no space should follow it.
 struct Candidate {
   std::string text;
   std::string meaning;

@@ -18,7 +18,7 @@ namespace {
 class Program {
  public:
   Program() {
-    for (Verb add : {add_run, add_commands, add_files, add_doctor, add_completion})
+    for (Verb add : {add_run, add_queries, add_logs, add_commands, add_files, add_doctor, add_completion})
       add(app_, common_, exit_code_);
   }
 
@@ -64,6 +64,8 @@ TEST_CASE("options and their values are completed", "[cli][completion]") {
   CHECK(program.ask({"doctor", "-o", ""}) == Words{"json"});
   CHECK(program.ask({"doctor", "--output", "j"}) == Words{"json"});
   CHECK(program.ask({"doctor", "--home", ""}) == Words{":folders"});
+  CHECK(program.ask({"get", ""}) == Words{"experiments", "trials"});
+  CHECK(program.ask({"get", "trials", "x", "-o", "c"}) == Words{"csv"});
   CHECK(program.ask({"completion", ""}) == Words{"bash", "zsh", "fish"});
   CHECK(program.ask({"algorithms", "Ran"}) == Words{"Random"});
 }
@@ -85,6 +87,10 @@ TEST_CASE("experiments and trials of the home are completed", "[cli][completion]
   CHECK(program.ask({"stop", "mnist-a"}, home) == Words{"mnist-aaaaa"});
   CHECK(program.ask({"stop", "mnist/"}, home) == Words{"mnist/0", "mnist/1"});
   CHECK(program.ask({"stop", "mnist-aaaaa/"}, home).empty());
+  CHECK(program.ask({"logs", "mnist-b"}, home) == Words{"mnist-bbbbb/", ":more"});
+  CHECK(program.ask({"logs", "mnist-bbbbb/1"}, home) == Words{"mnist-bbbbb/1"});
+  CHECK(program.ask({"get", "trials", "mnist-b"}, home) == Words{"mnist-bbbbb"});
+  CHECK(program.ask({"describe", "trial", "mnist/"}, home) == Words{"mnist/0", "mnist/1"});
   CHECK(program.ask({"resume", "--home", home, "mnist-b"}) == Words{"mnist-bbbbb"});
   CHECK(program.ask({"resume", "--home=" + home, "mnist-b"}) == Words{"mnist-bbbbb"});
   CHECK(program.ask({"resume", ""}).empty());
