@@ -29,8 +29,12 @@ PlacementCore::PlacementCore(std::vector<NodeCapacity> nodes) {
 }
 
 PlacementEffects PlacementCore::on_request(PlacementRequest request) {
-  if (held_.count({request.experiment_id, request.sequence}) > 0)
-    return {};  // asked twice
+  // Asked twice: its experiment died before it wrote down what it was granted.
+  if (auto held = held_.find({request.experiment_id, request.sequence}); held != held_.end())
+    return {PlacementGranted{std::move(request), held->second.node, held->second.gpus}};
+  for (const auto& one : waiting_)
+    if (one.experiment_id == request.experiment_id && one.sequence == request.sequence)
+      return {PlacementWaits{request, why_not(request.needs)}};
   if (auto granted = try_place(request))
     return {std::move(*granted)};
   auto why = why_not(request.needs);
