@@ -4,9 +4,11 @@
 #include <fcntl.h>
 #include <sys/stat.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <charconv>
 #include <cstring>
+#include <fstream>
 
 #include "launchers/file_descriptor.hpp"
 #include "messages/value.hpp"
@@ -287,6 +289,26 @@ std::optional<int> newest_start(const std::string& replica_folder) {
   if (text.starts_with(prefix))
     std::from_chars(text.data() + prefix.size(), text.data() + text.size(), restart);
   return restart;  // a torn note: something was started, at least once
+}
+
+std::string last_line_of(const std::string& path) {
+  constexpr std::streamoff tail_bytes = 4096;
+  constexpr std::size_t line_bytes_max = 200;
+  std::ifstream in(path, std::ios::binary | std::ios::ate);
+  if (!in)
+    return "";
+  in.seekg(std::max<std::streamoff>(0, static_cast<std::streamoff>(in.tellg()) - tail_bytes));
+  std::string line;
+  for (std::string next; std::getline(in, next);)
+    if (next.find_first_not_of(" \t\r") != std::string::npos)
+      line = std::move(next);
+  std::erase_if(line, [](unsigned char c) { return c < 0x20 || c == 0x7f; });
+  if (line.size() <= line_bytes_max)
+    return line;
+  auto end = line_bytes_max;
+  while (end > 0 && (static_cast<unsigned char>(line[end]) & 0xC0) == 0x80)
+    --end;  // not in the middle of a character
+  return line.substr(0, end) + "...";
 }
 
 }  // namespace autotune
