@@ -70,7 +70,8 @@ std::vector<pb::Event> life(Sequence sequence) {
   auto* created = events[0].mutable_trial_created();
   created->set_sequence(sequence);
   created->set_id("p4iyq");
-  created->set_parameters_json(R"({"batch_size":16,"learning_rate":0.0012589254117941673,"momentum":0.9})");
+  created->set_parameters_json(
+      R"({"batch_size":16,"learning_rate":0.0012589254117941673,"momentum":0.9})");
   created->set_origin("tuner");
   events[1].mutable_attempt_launched()->set_sequence(sequence);
   events[1].mutable_attempt_launched()->set_attempt(1);
@@ -132,8 +133,9 @@ class Raw {
 
 /// A line on `n` things that were written.
 void row(const std::string& what, double n, const Time& ours, const Time& raw) {
-  std::printf("| %s | %.0f/s | %.0f/s | %.2f | %.1f µs | %.1f µs |\n", what.c_str(), n / ours.wall_s,
-              n / raw.wall_s, raw.wall_s / ours.wall_s, 1e6 * ours.cpu_s / n, 1e6 * raw.cpu_s / n);
+  std::printf("| %s | %.0f/s | %.0f/s | %.2f | %.1f µs | %.1f µs |\n", what.c_str(),
+              n / ours.wall_s, n / raw.wall_s, raw.wall_s / ours.wall_s, 1e6 * ours.cpu_s / n,
+              1e6 * raw.cpu_s / n);
   std::fflush(stdout);
 }
 
@@ -146,9 +148,10 @@ double fdatasync_ms(const fs::path& folder) {
   const std::string page(4096, 'x');
   for (int i = 0; i < 200; ++i) {
     times.push_back(1000 * measure([&] {
-      if (::pwrite(fd, page.data(), page.size(), i * 4096) < 0 || ::fdatasync(fd) != 0)
-        std::exit(1);
-    }).wall_s);
+                             if (::pwrite(fd, page.data(), page.size(), i * 4096) < 0 ||
+                                 ::fdatasync(fd) != 0)
+                               std::exit(1);
+                           }).wall_s);
   }
   ::close(fd);
   std::nth_element(times.begin(), times.begin() + 100, times.end());
@@ -183,7 +186,8 @@ void trials(const fs::path& folder, Synchronous synchronous, int per_commit, int
           auto bytes = event.SerializeAsString();
           auto& insert = raw.insert();
           insert.bind(1, sequence);
-          insert.bindNoCopy(2, static_cast<const void*>(bytes.data()), static_cast<int>(bytes.size()));
+          insert.bindNoCopy(2, static_cast<const void*>(bytes.data()),
+                            static_cast<int>(bytes.size()));
           insert.exec();
         }
       }
@@ -220,7 +224,8 @@ void reports(const fs::path& folder, Synchronous synchronous) {
       need(write->commit(batch));
   });
   Raw raw(folder / ("raw-reports-" + name), synchronous,
-          "CREATE TABLE t (n INTEGER PRIMARY KEY, sequence INTEGER, step INTEGER, value REAL, at INTEGER)",
+          "CREATE TABLE t (n INTEGER PRIMARY KEY, sequence INTEGER, step INTEGER, value REAL, at "
+          "INTEGER)",
           "INSERT INTO t (sequence, step, value, at) VALUES (?, ?, ?, ?)");
   auto plain = measure([&] {
     for (const auto& batch : batches) {
@@ -277,8 +282,9 @@ void large(const fs::path& folder) {
   auto read = need(open_reader(path));
   std::size_t n = 0;
   auto show = [&](const char* what, const Time& ours, const Time& plain) {
-    std::printf("| read %s: %zu | %.2f s | %.2f s | %.2f | %.2f µs | %.2f µs |\n", what, n, ours.wall_s,
-                plain.wall_s, plain.wall_s / ours.wall_s, 1e6 * ours.cpu_s / static_cast<double>(n),
+    std::printf("| read %s: %zu | %.2f s | %.2f s | %.2f | %.2f µs | %.2f µs |\n", what, n,
+                ours.wall_s, plain.wall_s, plain.wall_s / ours.wall_s,
+                1e6 * ours.cpu_s / static_cast<double>(n),
                 1e6 * plain.cpu_s / static_cast<double>(n));
     std::fflush(stdout);
   };
@@ -286,9 +292,8 @@ void large(const fs::path& folder) {
   show("trials", ours, scan(path, "SELECT * FROM trials"));
   ours = measure([&] { n = need(read->events("bench-aaaaa")).size(); });
   show("events", ours, scan(path, "SELECT number, payload FROM events"));
-  ours = measure([&] {
-    n = need(read->reports("bench-aaaaa", {}, pb::REPORT_KIND_INTERMEDIATE)).size();
-  });
+  ours = measure(
+      [&] { n = need(read->reports("bench-aaaaa", {}, pb::REPORT_KIND_INTERMEDIATE)).size(); });
   show("reports", ours, scan(path, "SELECT * FROM metrics"));
   ours = measure([&] { n = need(read->experiments()).size(); });
   std::printf("\nsummary of %lld trials: %.1f ms; one trial's events: %.1f ms; database: %.1f MB\n",
@@ -309,8 +314,9 @@ int main(int argc, char** argv) {
   }
   const fs::path folder = folder_text;
   std::printf("fdatasync of one page: %.2f ms (median)\n\n", fdatasync_ms(folder));
-  std::printf("| | store | raw SQLite | ratio | CPU each | raw |\n"
-              "| --- | ---: | ---: | ---: | ---: | ---: |\n");
+  std::printf(
+      "| | store | raw SQLite | ratio | CPU each | raw |\n"
+      "| --- | ---: | ---: | ---: | ---: | ---: |\n");
   for (auto synchronous : {Synchronous::full, Synchronous::normal}) {
     trials(folder, synchronous, 1, synchronous == Synchronous::full ? 300 : 3000);
     trials(folder, synchronous, 64, 100);

@@ -17,7 +17,7 @@ int main(int argc, char** argv) {
   app.set_version_flag("--version", AUTOTUNE_VERSION);
   Common common;
   int exit_code = exit_fine;
-  for (Verb add : {add_run, add_logs, add_commands, add_files, add_doctor, add_completion})
+  for (Verb add : {add_run, add_queries, add_logs, add_commands, add_files, add_doctor, add_completion})
     add(app, common, exit_code);
   try {
     app.parse(argc, argv);

@@ -134,20 +134,16 @@ const char* check(const pb::Event& event) {
   switch (event.what_case()) {
     case pb::Event::kExperimentSubmitted:
       return event.experiment_submitted().has_spec() ? nullptr : "a submission without a spec";
-    case pb::Event::kPhaseChanged:
-      return check_phase(event.phase_changed());
-    case pb::Event::kTrialCreated:
-      return sequence_only(event.trial_created().sequence());
+    case pb::Event::kPhaseChanged: return check_phase(event.phase_changed());
+    case pb::Event::kTrialCreated: return sequence_only(event.trial_created().sequence());
     case pb::Event::kAttemptLaunched:
       return check_attempt(event.attempt_launched().sequence(), event.attempt_launched().attempt());
     case pb::Event::kAttemptStarted:
       return check_attempt(event.attempt_started().sequence(), event.attempt_started().attempt());
     case pb::Event::kAttemptEnded:
       return check_attempt(event.attempt_ended().sequence(), event.attempt_ended().attempt());
-    case pb::Event::kTrialRequeued:
-      return sequence_only(event.trial_requeued().sequence());
-    case pb::Event::kTrialEnded:
-      return check_ended(event.trial_ended());
+    case pb::Event::kTrialRequeued: return sequence_only(event.trial_requeued().sequence());
+    case pb::Event::kTrialEnded: return check_ended(event.trial_ended());
     case pb::Event::kTrialStopRequested:
       return sequence_only(event.trial_stop_requested().sequence());
     case pb::Event::kLinesRejected:
@@ -157,10 +153,8 @@ const char* check(const pb::Event& event) {
                            event.replica_restarted().attempt());
     case pb::Event::kTrialEnqueued:
     case pb::Event::kSpecEdited:
-    case pb::Event::kNotice:
-      return nullptr;
-    case pb::Event::WHAT_NOT_SET:
-      return "no kind that this version knows";
+    case pb::Event::kNotice: return nullptr;
+    case pb::Event::WHAT_NOT_SET: return "no kind that this version knows";
   }
   return "no kind that this version knows";
 }
@@ -169,30 +163,20 @@ const char* check(const pb::Event& event) {
 
 std::optional<Sequence> sequence_of(const pb::Event& event) {
   switch (event.what_case()) {
-    case pb::Event::kTrialCreated:
-      return event.trial_created().sequence();
-    case pb::Event::kAttemptLaunched:
-      return event.attempt_launched().sequence();
-    case pb::Event::kAttemptStarted:
-      return event.attempt_started().sequence();
-    case pb::Event::kAttemptEnded:
-      return event.attempt_ended().sequence();
-    case pb::Event::kTrialRequeued:
-      return event.trial_requeued().sequence();
-    case pb::Event::kTrialEnded:
-      return event.trial_ended().sequence();
-    case pb::Event::kTrialStopRequested:
-      return event.trial_stop_requested().sequence();
-    case pb::Event::kLinesRejected:
-      return event.lines_rejected().sequence();
-    case pb::Event::kReplicaRestarted:
-      return event.replica_restarted().sequence();
+    case pb::Event::kTrialCreated: return event.trial_created().sequence();
+    case pb::Event::kAttemptLaunched: return event.attempt_launched().sequence();
+    case pb::Event::kAttemptStarted: return event.attempt_started().sequence();
+    case pb::Event::kAttemptEnded: return event.attempt_ended().sequence();
+    case pb::Event::kTrialRequeued: return event.trial_requeued().sequence();
+    case pb::Event::kTrialEnded: return event.trial_ended().sequence();
+    case pb::Event::kTrialStopRequested: return event.trial_stop_requested().sequence();
+    case pb::Event::kLinesRejected: return event.lines_rejected().sequence();
+    case pb::Event::kReplicaRestarted: return event.replica_restarted().sequence();
     case pb::Event::kNotice:
       if (event.notice().sequence() >= 0)
         return event.notice().sequence();
       return std::nullopt;
-    default:
-      return std::nullopt;
+    default: return std::nullopt;
   }
 }
 

@@ -59,4 +59,10 @@ const pb::Metric* find_metric(const Metrics& metrics, std::string_view name) {
   return nullptr;
 }
 
+const pb::Metric* find_objective(const Metrics& metrics, std::string_view name) {
+  if (const auto* named = find_metric(metrics, name))
+    return named;
+  return metrics.size() == 1 && metrics[0].name() == "default" ? &metrics[0] : nullptr;
+}
+
 }  // namespace autotune

@@ -21,4 +21,8 @@ bool decode_metrics(std::string_view bytes, Metrics& metrics);
 /// The metric of that name; null where there is none.
 const pb::Metric* find_metric(const Metrics& metrics, std::string_view name);
 
+/// The metric that an objective called `name` means: that of the name, else a bare number, whatever the objective is
+/// called; null where neither is there.
+const pb::Metric* find_objective(const Metrics& metrics, std::string_view name);
+
 }  // namespace autotune

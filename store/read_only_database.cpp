@@ -57,24 +57,22 @@ bool wants_another_way(const SQLite::Exception& e) {
   switch (e.getErrorCode()) {
     case SQLITE_CANTOPEN:
     case SQLITE_READONLY:
-    case SQLITE_FULL:
-      return true;
+    case SQLITE_FULL: return true;
     case SQLITE_IOERR:
       return e.getExtendedErrorCode() == SQLITE_IOERR_SHMSIZE ||
              e.getExtendedErrorCode() == SQLITE_IOERR_SHMOPEN ||
              e.getExtendedErrorCode() == SQLITE_IOERR_SHMMAP ||
              e.getExtendedErrorCode() == SQLITE_IOERR_WRITE;
-    default:
-      return false;
+    default: return false;
   }
 }
 
 fs::path make_folder() {
   auto name = (fs::temp_directory_path() / "autotune-read-XXXXXX").string();
   if (::mkdtemp(name.data()) == nullptr)
-    throw StoreFault(ErrorCode::unavailable, "cannot make a folder in " +
-                                                 fs::temp_directory_path().string() + ": " +
-                                                 strerror(errno));
+    throw StoreFault(
+        ErrorCode::unavailable,
+        "cannot make a folder in " + fs::temp_directory_path().string() + ": " + strerror(errno));
   return name;
 }
 
@@ -89,8 +87,8 @@ void ReadOnlyDatabase::RemoveFolder::operator()(const fs::path* folder) const {
 Result<ReadOnlyDatabase> ReadOnlyDatabase::open(const fs::path& path) {
   std::error_code error;
   if (!fs::exists(path, error))
-    return fail(ErrorCode::not_found,
-                "there is no database " + path.string() + ": nothing has been run in this home yet");
+    return fail(ErrorCode::not_found, "there is no database " + path.string() +
+                                          ": nothing has been run in this home yet");
   try {
     ReadOnlyDatabase out;
     try {

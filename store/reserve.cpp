@@ -23,8 +23,8 @@ Result<void> Reserve::take() {
     held_ = true;
     return {};
   }
-  auto code = error == ENOSPC || error == EDQUOT ? ErrorCode::resource_exhausted
-                                                 : ErrorCode::unavailable;
+  auto code =
+      error == ENOSPC || error == EDQUOT ? ErrorCode::resource_exhausted : ErrorCode::unavailable;
   return fail(code, "cannot keep " + std::to_string(bytes_ >> 10) + " KiB in reserve in " +
                         path_.string() + ": " + strerror(error));
 }

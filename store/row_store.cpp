@@ -85,24 +85,30 @@ int bind_trial(SQLite::Statement& to, const TrialRow& row) {
 }
 
 constexpr const char* load_experiment_sql =
-    "SELECT key, id, name, phase, max_trial_num, trial_concurrency, objective_metric, goal, pending, "
+    "SELECT key, id, name, phase, max_trial_num, trial_concurrency, objective_metric, goal, "
+    "pending, "
     "running, succeeded, failed, early_stopped, killed, best_sequence, best_value, created_at_ms, "
     "started_at_ms, ended_at_ms, running_ms, reason, stored_bytes, last_event, last_report "
     "FROM experiments WHERE id = ?";
 constexpr const char* add_experiment_sql =
-    "INSERT INTO experiments (id, name, phase, max_trial_num, trial_concurrency, objective_metric, goal, "
+    "INSERT INTO experiments (id, name, phase, max_trial_num, trial_concurrency, objective_metric, "
+    "goal, "
     "created_at_ms) VALUES (?, ?, ?, ?, ?, ?, ?, ?)";
 constexpr const char* save_experiment_sql =
-    "UPDATE experiments SET phase = ?, max_trial_num = ?, trial_concurrency = ?, pending = ?, running = ?, "
+    "UPDATE experiments SET phase = ?, max_trial_num = ?, trial_concurrency = ?, pending = ?, "
+    "running = ?, "
     "succeeded = ?, failed = ?, early_stopped = ?, killed = ?, best_sequence = ?, best_value = ?, "
-    "started_at_ms = ?, ended_at_ms = ?, running_ms = ?, reason = ?, stored_bytes = ?, last_event = ?, "
+    "started_at_ms = ?, ended_at_ms = ?, running_ms = ?, reason = ?, stored_bytes = ?, last_event "
+    "= ?, "
     "last_report = ? WHERE key = ?";
 constexpr const char* load_trial_sql =
     "SELECT state, final_metrics, attempt, node, started_at_ms, ended_at_ms, reason, detail, "
     "intermediate_count, last_event FROM trials WHERE experiment = ? AND sequence = ?";
 constexpr const char* add_trial_sql =
-    "INSERT INTO trials (state, final_metrics, attempt, node, started_at_ms, ended_at_ms, reason, detail, "
-    "intermediate_count, last_event, experiment, sequence, id, parameters_json, origin, created_at_ms, "
+    "INSERT INTO trials (state, final_metrics, attempt, node, started_at_ms, ended_at_ms, reason, "
+    "detail, "
+    "intermediate_count, last_event, experiment, sequence, id, parameters_json, origin, "
+    "created_at_ms, "
     "first_event) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
 constexpr const char* save_trial_sql =
     "UPDATE trials SET state = ?, final_metrics = ?, attempt = ?, node = ?, started_at_ms = ?, "
@@ -121,8 +127,9 @@ RowStore::RowStore(SQLite::Database& database)
       load_experiment_(database, load_experiment_sql),
       add_experiment_(database, add_experiment_sql),
       save_experiment_(database, save_experiment_sql),
-      save_spec_(database, "INSERT OR REPLACE INTO specs (experiment, spec, options) "
-                           "VALUES (?, ?, COALESCE(?, (SELECT options FROM specs WHERE experiment = ?1)))"),
+      save_spec_(database,
+                 "INSERT OR REPLACE INTO specs (experiment, spec, options) "
+                 "VALUES (?, ?, COALESCE(?, (SELECT options FROM specs WHERE experiment = ?1)))"),
       load_trial_(database, load_trial_sql),
       add_trial_(database, add_trial_sql),
       save_trial_(database, save_trial_sql) {}

@@ -10,20 +10,13 @@ namespace {
 
 void count(pb::Counts& counts, pb::TrialState state, std::int64_t n) {
   switch (state) {
-    case pb::TRIAL_STATE_PENDING:
-      return counts.set_pending(counts.pending() + n);
-    case pb::TRIAL_STATE_RUNNING:
-      return counts.set_running(counts.running() + n);
-    case pb::TRIAL_STATE_SUCCEEDED:
-      return counts.set_succeeded(counts.succeeded() + n);
-    case pb::TRIAL_STATE_FAILED:
-      return counts.set_failed(counts.failed() + n);
-    case pb::TRIAL_STATE_EARLY_STOPPED:
-      return counts.set_early_stopped(counts.early_stopped() + n);
-    case pb::TRIAL_STATE_KILLED:
-      return counts.set_killed(counts.killed() + n);
-    default:
-      return;
+    case pb::TRIAL_STATE_PENDING: return counts.set_pending(counts.pending() + n);
+    case pb::TRIAL_STATE_RUNNING: return counts.set_running(counts.running() + n);
+    case pb::TRIAL_STATE_SUCCEEDED: return counts.set_succeeded(counts.succeeded() + n);
+    case pb::TRIAL_STATE_FAILED: return counts.set_failed(counts.failed() + n);
+    case pb::TRIAL_STATE_EARLY_STOPPED: return counts.set_early_stopped(counts.early_stopped() + n);
+    case pb::TRIAL_STATE_KILLED: return counts.set_killed(counts.killed() + n);
+    default: return;
   }
 }
 
@@ -39,7 +32,7 @@ bool has_ended(const TrialRow& trial) {
 
 /// Ties keep the earlier result; NaN and infinities are never the best.
 void offer_best(const TrialRow& trial, const Metrics& finals, ExperimentRow& experiment) {
-  const auto* metric = find_metric(finals, experiment.objective_metric);
+  const auto* metric = find_objective(finals, experiment.objective_metric);
   if (metric == nullptr || !std::isfinite(metric->value()))
     return;
   const double value = metric->value();
@@ -64,11 +57,8 @@ void change_phase(const pb::PhaseChanged& changed, std::int64_t at_ms, Experimen
     case pb::PHASE_DONE:
     case pb::PHASE_TIMEOUT:
     case pb::PHASE_ERROR:
-    case pb::PHASE_STOPPED:
-      row.ended_at_ms = at_ms;
-      return;
-    default:
-      row.ended_at_ms = 0;
+    case pb::PHASE_STOPPED: row.ended_at_ms = at_ms; return;
+    default: row.ended_at_ms = 0;
   }
 }
 
@@ -92,7 +82,8 @@ void start(const pb::AttemptStarted& started, std::int64_t at_ms, TrialRow& tria
   trial.detail.clear();
 }
 
-void end(const pb::TrialEnded& ended, std::int64_t at_ms, TrialRow& trial, ExperimentRow& experiment) {
+void end(const pb::TrialEnded& ended, std::int64_t at_ms, TrialRow& trial,
+         ExperimentRow& experiment) {
   if (has_ended(trial))
     return;
   move_to(ended.state(), trial, experiment);
@@ -107,8 +98,7 @@ void end(const pb::TrialEnded& ended, std::int64_t at_ms, TrialRow& trial, Exper
 
 void apply_to_trial(const pb::Event& event, ExperimentRow& experiment, TrialRow& trial) {
   switch (event.what_case()) {
-    case pb::Event::kAttemptLaunched:
-      return launch(event.attempt_launched(), trial, experiment);
+    case pb::Event::kAttemptLaunched: return launch(event.attempt_launched(), trial, experiment);
     case pb::Event::kAttemptStarted:
       return start(event.attempt_started(), event.at_ms(), trial, experiment);
     case pb::Event::kAttemptEnded:
@@ -123,8 +113,7 @@ void apply_to_trial(const pb::Event& event, ExperimentRow& experiment, TrialRow&
       trial.started_at_ms = 0;
       trial.detail = event.trial_requeued().reason();
       return;
-    case pb::Event::kTrialEnded:
-      return end(event.trial_ended(), event.at_ms(), trial, experiment);
+    case pb::Event::kTrialEnded: return end(event.trial_ended(), event.at_ms(), trial, experiment);
     case pb::Event::kTrialStopRequested:
       if (!has_ended(trial))
         trial.detail = event.trial_stop_requested().reason();
@@ -133,8 +122,7 @@ void apply_to_trial(const pb::Event& event, ExperimentRow& experiment, TrialRow&
       if (trial.state == pb::TRIAL_STATE_PENDING)
         trial.detail = event.notice().text();
       return;
-    default:
-      return;
+    default: return;
   }
 }
 

@@ -41,7 +41,7 @@ struct ExperimentRow {
 
 struct TrialRow {
   Sequence sequence = 0;
-  std::string id;               ///< this and the next two are set at its creation alone
+  std::string id;  ///< this and the next two are set at its creation alone
   std::string parameters_json;
   std::string origin;
   pb::TrialState state = pb::TRIAL_STATE_PENDING;

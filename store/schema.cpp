@@ -132,8 +132,9 @@ tl::unexpected<Error> newer(const std::filesystem::path& path, int found, int kn
 
 tl::unexpected<Error> foreign(const std::filesystem::path& path) {
   return fail(ErrorCode::data_loss,
-              path.string() + " is a SQLite database, but none of AutoTune's: move it away, or put a "
-                              "backup (*.backup-*) in its place");
+              path.string() +
+                  " is a SQLite database, but none of AutoTune's: move it away, or put a "
+                  "backup (*.backup-*) in its place");
 }
 
 bool has_tables(SQLite::Database& database) {
@@ -153,17 +154,15 @@ Result<void> back_up(SQLite::Database& database, const std::filesystem::path& pa
     }
   } catch (const SQLite::Exception& e) {
     std::filesystem::remove(copy, ignored);
-    return tl::unexpected(store_error(e, "copy " + path.string() + " to " + copy.string() +
-                                             " before its migration"));
+    return tl::unexpected(
+        store_error(e, "copy " + path.string() + " to " + copy.string() + " before its migration"));
   }
   return {};
 }
 
 }  // namespace
 
-std::span<const Migration> migrations() {
-  return all_migrations;
-}
+std::span<const Migration> migrations() { return all_migrations; }
 
 Result<void> migrate(SQLite::Database& database, const std::filesystem::path& path,
                      std::span<const Migration> steps) {
@@ -216,7 +215,8 @@ Result<void> check_whole(const std::filesystem::path& path) {
     return {};
   return fail(ErrorCode::data_loss,
               path.string() + " is torn: it has " + std::to_string(bytes) + " bytes of " +
-                  std::to_string(page * pages) + "; put a backup (*.backup-*) in its place, or move it away");
+                  std::to_string(page * pages) +
+                  "; put a backup (*.backup-*) in its place, or move it away");
 }
 
 Result<void> check_version(SQLite::Database& database, const std::filesystem::path& path) {
@@ -224,16 +224,18 @@ Result<void> check_version(SQLite::Database& database, const std::filesystem::pa
     const int last = migrations().back().to_version;
     const int found = pragma(database, "user_version");
     if (found == 0 && !has_tables(database))
-      return fail(ErrorCode::not_found, path.string() + " is empty: nothing has been run there yet");
+      return fail(ErrorCode::not_found,
+                  path.string() + " is empty: nothing has been run there yet");
     if (pragma(database, "application_id") != application_id)
       return foreign(path);
     if (found > last)
       return newer(path, found, last);
     if (found < last)
-      return fail(ErrorCode::failed_precondition,
-                  path.string() + " has schema version " + std::to_string(found) +
-                      ", this autotune reads version " + std::to_string(last) +
-                      ": any command that writes (run, resume, server) migrates it, after a backup");
+      return fail(
+          ErrorCode::failed_precondition,
+          path.string() + " has schema version " + std::to_string(found) +
+              ", this autotune reads version " + std::to_string(last) +
+              ": any command that writes (run, resume, server) migrates it, after a backup");
     return {};
   } catch (const std::exception& e) {
     return tl::unexpected(store_error(e, "read " + path.string()));

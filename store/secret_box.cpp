@@ -19,9 +19,7 @@ constexpr std::size_t key_bytes = 32;
 
 using Context = std::unique_ptr<EVP_CIPHER_CTX, decltype(&EVP_CIPHER_CTX_free)>;
 
-unsigned char* bytes(std::string& text) {
-  return reinterpret_cast<unsigned char*>(text.data());
-}
+unsigned char* bytes(std::string& text) { return reinterpret_cast<unsigned char*>(text.data()); }
 
 const unsigned char* bytes(std::string_view text) {
   return reinterpret_cast<const unsigned char*>(text.data());
@@ -76,8 +74,9 @@ Result<SecretBox> SecretBox::open(const std::filesystem::path& key_path) {
   auto n = ::read(fd, read.data(), read.size());
   ::close(fd);
   if (n != static_cast<ssize_t>(key_bytes))
-    return fail(ErrorCode::data_loss, key_path.string() + " is no key: it should hold 32 bytes; put "
-                                                          "back the file that was made here");
+    return fail(ErrorCode::data_loss, key_path.string() +
+                                          " is no key: it should hold 32 bytes; put "
+                                          "back the file that was made here");
   std::array<unsigned char, key_bytes> key{};
   std::copy_n(read.begin(), key.size(), key.begin());
   return SecretBox(key);
@@ -99,15 +98,15 @@ Result<std::string> SecretBox::seal(std::string_view plain, std::string_view con
   Context state(EVP_CIPHER_CTX_new(), EVP_CIPHER_CTX_free);
   int n = 0;
   int end = 0;
-  bool fine = state != nullptr && RAND_bytes(nonce, nonce_bytes) == 1 &&
-              EVP_EncryptInit_ex(state.get(), EVP_aes_256_gcm(), nullptr, key_.data(), nonce) == 1 &&
-              EVP_EncryptUpdate(state.get(), nullptr, &n, bytes(context),
-                                static_cast<int>(context.size())) == 1 &&
-              EVP_EncryptUpdate(state.get(), cipher, &n, bytes(plain),
-                                static_cast<int>(plain.size())) == 1 &&
-              EVP_EncryptFinal_ex(state.get(), cipher + n, &end) == 1 &&
-              EVP_CIPHER_CTX_ctrl(state.get(), EVP_CTRL_GCM_GET_TAG, tag_bytes,
-                                  cipher + plain.size()) == 1;
+  bool fine =
+      state != nullptr && RAND_bytes(nonce, nonce_bytes) == 1 &&
+      EVP_EncryptInit_ex(state.get(), EVP_aes_256_gcm(), nullptr, key_.data(), nonce) == 1 &&
+      EVP_EncryptUpdate(state.get(), nullptr, &n, bytes(context),
+                        static_cast<int>(context.size())) == 1 &&
+      EVP_EncryptUpdate(state.get(), cipher, &n, bytes(plain), static_cast<int>(plain.size())) ==
+          1 &&
+      EVP_EncryptFinal_ex(state.get(), cipher + n, &end) == 1 &&
+      EVP_CIPHER_CTX_ctrl(state.get(), EVP_CTRL_GCM_GET_TAG, tag_bytes, cipher + plain.size()) == 1;
   if (!fine)
     return fail(ErrorCode::internal, "a secret could not be encrypted");
   return out;
@@ -128,13 +127,14 @@ Result<std::string> SecretBox::unseal(std::string_view sealed, std::string_view 
   Context state(EVP_CIPHER_CTX_new(), EVP_CIPHER_CTX_free);
   int n = 0;
   int end = 0;
-  bool fine = state != nullptr &&
-              EVP_DecryptInit_ex(state.get(), EVP_aes_256_gcm(), nullptr, key_.data(), nonce) == 1 &&
-              EVP_DecryptUpdate(state.get(), nullptr, &n, bytes(context),
-                                static_cast<int>(context.size())) == 1 &&
-              EVP_DecryptUpdate(state.get(), bytes(out), &n, cipher, static_cast<int>(size)) == 1 &&
-              EVP_CIPHER_CTX_ctrl(state.get(), EVP_CTRL_GCM_SET_TAG, tag_bytes, tag.data()) == 1 &&
-              EVP_DecryptFinal_ex(state.get(), bytes(out) + n, &end) == 1;
+  bool fine =
+      state != nullptr &&
+      EVP_DecryptInit_ex(state.get(), EVP_aes_256_gcm(), nullptr, key_.data(), nonce) == 1 &&
+      EVP_DecryptUpdate(state.get(), nullptr, &n, bytes(context),
+                        static_cast<int>(context.size())) == 1 &&
+      EVP_DecryptUpdate(state.get(), bytes(out), &n, cipher, static_cast<int>(size)) == 1 &&
+      EVP_CIPHER_CTX_ctrl(state.get(), EVP_CTRL_GCM_SET_TAG, tag_bytes, tag.data()) == 1 &&
+      EVP_DecryptFinal_ex(state.get(), bytes(out) + n, &end) == 1;
   if (!fine)
     return damaged;
   return out;

@@ -32,18 +32,14 @@ Error sqlite_error(int code, const std::string& message, const std::string& doin
                  "; the file is damaged or none of ours: move it away, or put a backup "
                  "(*.backup-*) in its place");
     case SQLITE_BUSY:
-    case SQLITE_LOCKED:
-      return say(ErrorCode::unavailable, "; another process holds it, try again");
+    case SQLITE_LOCKED: return say(ErrorCode::unavailable, "; another process holds it, try again");
     case SQLITE_CANTOPEN:
     case SQLITE_READONLY:
     case SQLITE_PERM:
-    case SQLITE_AUTH:
-      return say(ErrorCode::unavailable, "; check the folder's permissions");
+    case SQLITE_AUTH: return say(ErrorCode::unavailable, "; check the folder's permissions");
     case SQLITE_TOOBIG:
-    case SQLITE_NOMEM:
-      return say(ErrorCode::resource_exhausted, "");
-    default:
-      return say(ErrorCode::internal, "");
+    case SQLITE_NOMEM: return say(ErrorCode::resource_exhausted, "");
+    default: return say(ErrorCode::internal, "");
   }
 }
 

@@ -26,12 +26,11 @@ std::string_view view(const SQLite::Column& column) {
   return {data == nullptr ? "" : data, static_cast<std::size_t>(column.getBytes())};
 }
 
-std::string text(const SQLite::Column& column) {
-  return std::string(view(column));
-}
+std::string text(const SQLite::Column& column) { return std::string(view(column)); }
 
 constexpr const char* experiment_sql =
-    "SELECT e.id, e.name, e.phase, e.max_trial_num, e.trial_concurrency, e.pending, e.running, e.succeeded, "
+    "SELECT e.id, e.name, e.phase, e.max_trial_num, e.trial_concurrency, e.pending, e.running, "
+    "e.succeeded, "
     "e.failed, e.early_stopped, e.killed, e.best_sequence, e.best_value, t.parameters_json, "
     "e.created_at_ms, e.started_at_ms, e.ended_at_ms, e.reason, e.running_ms, s.spec, s.options "
     "FROM experiments e LEFT JOIN specs s ON s.experiment = e.key "
@@ -124,7 +123,8 @@ class ReportCollector {
     auto* metric = report.add_metrics();
     metric->set_name("default");
     auto value = from.getColumn(6);
-    metric->set_value(value.isNull() ? std::numeric_limits<double>::quiet_NaN() : value.getDouble());
+    metric->set_value(value.isNull() ? std::numeric_limits<double>::quiet_NaN()
+                                     : value.getDouble());
   }
 
   std::vector<pb::Report> finish() {
@@ -157,7 +157,8 @@ class ReportCollector {
 
 class SqliteReader final : public StoreReader {
  public:
-  SqliteReader(ReadOnlyDatabase database, std::filesystem::path path, std::filesystem::path key_path)
+  SqliteReader(ReadOnlyDatabase database, std::filesystem::path path,
+               std::filesystem::path key_path)
       : database_(std::move(database)), path_(std::move(path)), key_path_(std::move(key_path)) {}
 
   Result<std::vector<pb::ExperimentSummary>> experiments() override {
@@ -216,7 +217,8 @@ class SqliteReader final : public StoreReader {
     return guarded([&] {
       const auto key = key_of(experiment_id);
       std::string sql =
-          "SELECT m.sequence, m.attempt, m.replica, m.line, m.kind, m.step, m.value, m.named, m.at_ms, "
+          "SELECT m.sequence, m.attempt, m.replica, m.line, m.kind, m.step, m.value, m.named, "
+          "m.at_ms, "
           "m.number FROM trials t CROSS JOIN metrics m ON m.experiment = t.experiment "
           "AND m.sequence = t.sequence AND m.attempt = t.attempt WHERE t.experiment = ?1 ";
       if (sequence)
@@ -241,14 +243,15 @@ class SqliteReader final : public StoreReader {
     return guarded([&] {
       // One step into the index per replica, however many reports there are.
       SQLite::Statement row(
-          *database_, "SELECT m.sequence, m.attempt, m.replica, m.line, m.kind, m.step, m.value, m.named, "
-                      "m.at_ms, m.number FROM trials t CROSS JOIN replicas r CROSS JOIN metrics m "
-                      "ON m.experiment = t.experiment AND m.sequence = t.sequence "
-                      "AND m.attempt = t.attempt AND m.replica = r.key AND m.line = "
-                      "(SELECT line FROM metrics l WHERE l.experiment = t.experiment "
-                      "AND l.sequence = t.sequence AND l.attempt = t.attempt AND l.replica = r.key "
-                      "AND l.kind = ?3 ORDER BY line DESC LIMIT 1) "
-                      "WHERE t.experiment = ?1 AND t.sequence = ?2 ORDER BY m.number DESC LIMIT 1");
+          *database_,
+          "SELECT m.sequence, m.attempt, m.replica, m.line, m.kind, m.step, m.value, m.named, "
+          "m.at_ms, m.number FROM trials t CROSS JOIN replicas r CROSS JOIN metrics m "
+          "ON m.experiment = t.experiment AND m.sequence = t.sequence "
+          "AND m.attempt = t.attempt AND m.replica = r.key AND m.line = "
+          "(SELECT line FROM metrics l WHERE l.experiment = t.experiment "
+          "AND l.sequence = t.sequence AND l.attempt = t.attempt AND l.replica = r.key "
+          "AND l.kind = ?3 ORDER BY line DESC LIMIT 1) "
+          "WHERE t.experiment = ?1 AND t.sequence = ?2 ORDER BY m.number DESC LIMIT 1");
       row.bind(1, key_of(experiment_id));
       row.bind(2, sequence);
       row.bind(3, static_cast<int>(pb::REPORT_KIND_INTERMEDIATE));
@@ -265,10 +268,11 @@ class SqliteReader final : public StoreReader {
   Result<std::int64_t> last_report_line(const AttemptKey& attempt,
                                         const std::string& replica) override {
     return guarded([&] {
-      SQLite::Statement row(*database_,
-                            "SELECT MAX(line) FROM metrics WHERE "
-                            "experiment = (SELECT key FROM experiments WHERE id = ?) AND sequence = ? "
-                            "AND attempt = ? AND replica = (SELECT key FROM replicas WHERE name = ?)");
+      SQLite::Statement row(
+          *database_,
+          "SELECT MAX(line) FROM metrics WHERE "
+          "experiment = (SELECT key FROM experiments WHERE id = ?) AND sequence = ? "
+          "AND attempt = ? AND replica = (SELECT key FROM replicas WHERE name = ?)");
       row.bind(1, attempt.experiment_id);
       row.bind(2, attempt.sequence);
       row.bind(3, attempt.attempt);
@@ -283,10 +287,11 @@ class SqliteReader final : public StoreReader {
       const auto key = key_of(experiment_id);
       std::string sql = "SELECT number, payload FROM events WHERE experiment = ?1 ";
       if (sequence)
-        sql += "AND number BETWEEN "
-               "(SELECT first_event FROM trials WHERE experiment = ?1 AND sequence = ?2) AND "
-               "(SELECT last_event FROM trials WHERE experiment = ?1 AND sequence = ?2) "
-               "AND sequence = ?2 ";
+        sql +=
+            "AND number BETWEEN "
+            "(SELECT first_event FROM trials WHERE experiment = ?1 AND sequence = ?2) AND "
+            "(SELECT last_event FROM trials WHERE experiment = ?1 AND sequence = ?2) "
+            "AND sequence = ?2 ";
       SQLite::Statement rows(*database_, sql + "ORDER BY number");
       rows.bind(1, key);
       if (sequence)
@@ -297,7 +302,8 @@ class SqliteReader final : public StoreReader {
         stored.number = rows.getColumn(0).getInt64();
         if (const auto* wrong = decode_event(view(rows.getColumn(1)), stored.event))
           throw StoreFault(ErrorCode::data_loss, "event " + std::to_string(stored.number) + " in " +
-                                                     path_.string() + " is damaged: it holds " + wrong);
+                                                     path_.string() + " is damaged: it holds " +
+                                                     wrong);
       }
       return out;
     });
@@ -305,8 +311,8 @@ class SqliteReader final : public StoreReader {
 
   Result<std::vector<pb::SecretDocument>> secrets(const std::string& experiment_id) override {
     return guarded([&] {
-      SQLite::Statement rows(*database_,
-                             "SELECT name, sealed FROM secrets WHERE experiment_id = ? ORDER BY name");
+      SQLite::Statement rows(
+          *database_, "SELECT name, sealed FROM secrets WHERE experiment_id = ? ORDER BY name");
       rows.bind(1, experiment_id);
       std::vector<pb::SecretDocument> out;
       while (rows.executeStep())
@@ -372,8 +378,7 @@ class SqliteReader final : public StoreReader {
 
   pb::SecretDocument unseal(const std::string& experiment_id, const std::string& name,
                             std::string_view sealed) {
-    auto box =
-        SecretBox::open(key_path_.empty() ? path_.parent_path() / "secret.key" : key_path_);
+    auto box = SecretBox::open(key_path_.empty() ? path_.parent_path() / "secret.key" : key_path_);
     if (!box)
       throw StoreFault(ErrorCode::data_loss, box.error().message);
     auto plain = box->unseal(sealed, experiment_id + "/" + name);

@@ -19,8 +19,8 @@
 namespace autotune {
 namespace {
 
-constexpr int cache_kib = 32 * 1024;              // pages in memory
-constexpr std::int64_t wal_bytes_max = 64 << 20;  // what the WAL is cut to after a checkpoint
+constexpr int cache_kib = 32 * 1024;               // pages in memory
+constexpr std::int64_t wal_bytes_max = 64 << 20;   // what the WAL is cut to after a checkpoint
 constexpr std::int64_t event_overhead_bytes = 16;  // what a row takes beside its payload, measured
 constexpr std::int64_t report_bytes = 36;
 constexpr std::int64_t trial_bytes = 96;
@@ -47,14 +47,17 @@ class SqliteWriter final : public StoreWriter {
         rows_(database_),
         begin_(database_, "BEGIN IMMEDIATE"),
         commit_(database_, "COMMIT"),
-        add_event_(database_,
-                   "INSERT INTO events (experiment, number, sequence, payload) VALUES (?, ?, ?, ?)"),
-        add_report_(database_,
-                    "INSERT OR IGNORE INTO metrics (experiment, sequence, attempt, replica, line, kind, "
-                    "step, value, named, at_ms, number) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)") {
+        add_event_(
+            database_,
+            "INSERT INTO events (experiment, number, sequence, payload) VALUES (?, ?, ?, ?)"),
+        add_report_(
+            database_,
+            "INSERT OR IGNORE INTO metrics (experiment, sequence, attempt, replica, line, kind, "
+            "step, value, named, at_ms, number) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)") {
     last_event_ = database_
-                      .execAndGet("SELECT MAX(n) FROM (SELECT MAX(last_event) AS n FROM experiments "
-                                  "UNION ALL SELECT last_event FROM deleted)")
+                      .execAndGet(
+                          "SELECT MAX(n) FROM (SELECT MAX(last_event) AS n FROM experiments "
+                          "UNION ALL SELECT last_event FROM deleted)")
                       .getInt64();
     // Without room for it the home can still be read, and written in the room that is left.
     given_up_ = !reserve_.take() && full;
@@ -122,8 +125,8 @@ class SqliteWriter final : public StoreWriter {
         return;
       experiment = &rows_.add(row_of(append.experiment_id, append.events.front()));
     } else if (!append.events.empty() && append.events.front().has_experiment_submitted()) {
-      throw StoreFault(ErrorCode::already_exists,
-                       "an experiment " + append.experiment_id + " exists; submit it under another ID");
+      throw StoreFault(ErrorCode::already_exists, "an experiment " + append.experiment_id +
+                                                      " exists; submit it under another ID");
     }
     add_reports(*experiment, append.reports);
     for (const auto& event : append.events)
@@ -202,8 +205,7 @@ class SqliteWriter final : public StoreWriter {
   void add_reports(ExperimentRow& experiment, const std::vector<pb::Report>& reports) {
     for (const auto& report : reports) {
       const auto replica = rows_.replica(report.replica());
-      if (!add_report(experiment, report, replica) ||
-          report.kind() != pb::REPORT_KIND_INTERMEDIATE)
+      if (!add_report(experiment, report, replica) || report.kind() != pb::REPORT_KIND_INTERMEDIATE)
         continue;
       auto* trial = rows_.trial(experiment, report.sequence());
       if (trial == nullptr || trial->attempt != report.attempt())
@@ -260,7 +262,8 @@ class SqliteWriter final : public StoreWriter {
   bool given_up_ = false;  ///< the reserve was given back, and not yet taken again
 };
 
-Result<SQLite::Database> open_database(const std::filesystem::path& path, const WriterOptions& options) {
+Result<SQLite::Database> open_database(const std::filesystem::path& path,
+                                       const WriterOptions& options) {
   try {
     SQLite::Database database(path.string(), SQLite::OPEN_READWRITE | SQLite::OPEN_CREATE,
                               static_cast<int>(options.busy_timeout.count()));
@@ -298,7 +301,8 @@ Result<std::unique_ptr<StoreWriter>> open_writer(const std::filesystem::path& pa
   if (!database)
     return tl::unexpected(database.error());
   try {
-    return std::make_unique<SqliteWriter>(std::move(*database), path, options, std::move(reserve), full);
+    return std::make_unique<SqliteWriter>(std::move(*database), path, options, std::move(reserve),
+                                          full);
   } catch (const std::exception& e) {
     return tl::unexpected(store_error(e, "open " + path.string()));
   }

@@ -68,7 +68,8 @@ void check_counts(const ExperimentRow& experiment, const std::map<Sequence, Tria
   require(counts.running() == seen[pb::TRIAL_STATE_RUNNING], "running trials are miscounted");
   require(counts.succeeded() == seen[pb::TRIAL_STATE_SUCCEEDED], "succeeded trials are miscounted");
   require(counts.failed() == seen[pb::TRIAL_STATE_FAILED], "failed trials are miscounted");
-  require(counts.early_stopped() == seen[pb::TRIAL_STATE_EARLY_STOPPED], "stopped ones are miscounted");
+  require(counts.early_stopped() == seen[pb::TRIAL_STATE_EARLY_STOPPED],
+          "stopped ones are miscounted");
   require(counts.killed() == seen[pb::TRIAL_STATE_KILLED], "killed trials are miscounted");
   if (!experiment.best_sequence)
     return;

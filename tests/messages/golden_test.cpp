@@ -11,12 +11,12 @@
 #include <string>
 #include <vector>
 
-#include <catch2/catch.hpp>
 #include <google/protobuf/descriptor.h>
 #include <google/protobuf/descriptor.pb.h>
 #include <google/protobuf/dynamic_message.h>
 #include <google/protobuf/io/coded_stream.h>
 #include <google/protobuf/io/zero_copy_stream_impl_lite.h>
+#include <catch2/catch.hpp>
 
 #include "messages/event.pb.h"
 #include "messages/experiment.pb.h"
@@ -57,9 +57,7 @@ void append_lines(const std::string& name, const std::vector<std::string>& lines
     out << line << "\n";
 }
 
-bool updating() {
-  return std::getenv("AUTOTUNE_UPDATE_GOLDEN") != nullptr;
-}
+bool updating() { return std::getenv("AUTOTUNE_UPDATE_GOLDEN") != nullptr; }
 
 /// "Event.at_ms = 1 int64", "Event.what.notice = 16 Notice", "RunOptions.volumes = 1 map<string, string>".
 std::string line_of(const FieldDescriptor* field) {
@@ -90,8 +88,8 @@ std::vector<std::string> all_lines() {
   for (const auto* file : files()) {
     for (int i = 0; i < file->enum_type_count(); ++i)
       for (int j = 0; j < file->enum_type(i)->value_count(); ++j)
-        lines.push_back(file->enum_type(i)->name() + "." + file->enum_type(i)->value(j)->name() + " = " +
-                        std::to_string(file->enum_type(i)->value(j)->number()));
+        lines.push_back(file->enum_type(i)->name() + "." + file->enum_type(i)->value(j)->name() +
+                        " = " + std::to_string(file->enum_type(i)->value(j)->number()));
     for (int i = 0; i < file->message_type_count(); ++i)
       for (int j = 0; j < file->message_type(i)->field_count(); ++j)
         lines.push_back(line_of(file->message_type(i)->field(j)));
@@ -136,7 +134,8 @@ class Filler {
       case FieldDescriptor::CPPTYPE_UINT64:
         return many ? r->AddUInt64(&message, field, x) : r->SetUInt64(&message, field, x);
       case FieldDescriptor::CPPTYPE_DOUBLE:
-        return many ? r->AddDouble(&message, field, x + 0.5) : r->SetDouble(&message, field, x + 0.5);
+        return many ? r->AddDouble(&message, field, x + 0.5)
+                    : r->SetDouble(&message, field, x + 0.5);
       case FieldDescriptor::CPPTYPE_BOOL:
         return many ? r->AddBool(&message, field, true) : r->SetBool(&message, field, true);
       case FieldDescriptor::CPPTYPE_ENUM:
@@ -147,8 +146,7 @@ class Filler {
       }
       case FieldDescriptor::CPPTYPE_MESSAGE:
         return fill(many ? *r->AddMessage(&message, field) : *r->MutableMessage(&message, field));
-      default:
-        FAIL("a type that the golden test does not know: " << line_of(field));
+      default: FAIL("a type that the golden test does not know: " << line_of(field));
     }
   }
 
@@ -283,8 +281,9 @@ TEST_CASE("bytes of older versions still mean the same", "[messages][golden]") {
   for (const auto& line : lines) {
     const auto [name, bytes] = split(line);
     CAPTURE(name);
-    const auto* descriptor = google::protobuf::DescriptorPool::generated_pool()->FindMessageTypeByName(
-        "autotune.pb." + name.substr(0, name.find('/')));
+    const auto* descriptor =
+        google::protobuf::DescriptorPool::generated_pool()->FindMessageTypeByName(
+            "autotune.pb." + name.substr(0, name.find('/')));
     REQUIRE(descriptor != nullptr);
     auto message = make(descriptor);
     REQUIRE(message->ParseFromString(unhex(bytes)));

@@ -24,10 +24,10 @@ std::string integrity(const std::filesystem::path& path) {
 [[noreturn]] void write_until_killed(const std::filesystem::path& path, Sequence first, int tell) {
   auto write = open_writer(path);
   for (Sequence i = first; write; ++i) {
-    auto done = (*write)->commit({append("a-11111", {created(i), launched(i), started(i)}),
-                                  AddReports{"a-11111", {report(i, 1, {{"default", 0.5}})}},
-                                  append("a-11111", {ended(i, pb::TRIAL_STATE_SUCCEEDED,
-                                                           {{"default", 0.5}})})});
+    auto done = (*write)->commit(
+        {append("a-11111", {created(i), launched(i), started(i)}),
+         AddReports{"a-11111", {report(i, 1, {{"default", 0.5}})}},
+         append("a-11111", {ended(i, pb::TRIAL_STATE_SUCCEEDED, {{"default", 0.5}})})});
     if (!done || ::write(tell, &i, sizeof i) != sizeof i)
       break;
   }
@@ -59,7 +59,8 @@ TEST_CASE("what was acknowledged survives kill -9 at any moment, whole", "[store
     ::close(pipe[1]);
     // A moment at random: some acknowledgements, and some spins into the next commit.
     Sequence told = 0;
-    for (auto n = random() % 20 + 1; n > 0 && ::read(pipe[0], &told, sizeof told) == sizeof told; --n)
+    for (auto n = random() % 20 + 1; n > 0 && ::read(pipe[0], &told, sizeof told) == sizeof told;
+         --n)
       acknowledged = told;
     for (volatile auto spin = random() % 500'000; spin > 0;)
       spin = spin - 1;
@@ -128,7 +129,8 @@ TEST_CASE("a reader in the midst of reading does not hold up the writer", "[stor
   CHECK(other.execAndGet("SELECT COUNT(*) FROM trials").getInt() == 50);
 }
 
-TEST_CASE("a reader that was opened first sees what is written later, by another writer too", "[store]") {
+TEST_CASE("a reader that was opened first sees what is written later, by another writer too",
+          "[store]") {
   TemporaryFolder folder;
   auto write = writer(folder.database());
   value(write->commit({append("a-11111", {submitted("a")})}));

@@ -6,9 +6,10 @@ using namespace autotune;
 using namespace autotune::test;
 
 TEST_CASE("an event is read as it was written", "[store]") {
-  auto event = GENERATE(submitted("a"), phase(pb::PHASE_PAUSED, "disk full"), created(3), launched(3, 2),
-                        started(0), attempt_ended(1, 1, "Failed", "exit code 2"), requeued(1, "lost"),
-                        ended(2, pb::TRIAL_STATE_KILLED, {{"default", 0.5}}), notice("hello"));
+  auto event =
+      GENERATE(submitted("a"), phase(pb::PHASE_PAUSED, "disk full"), created(3), launched(3, 2),
+               started(0), attempt_ended(1, 1, "Failed", "exit code 2"), requeued(1, "lost"),
+               ended(2, pb::TRIAL_STATE_KILLED, {{"default", 0.5}}), notice("hello"));
   auto bytes = value(encode_event(event));
   CHECK(value(decode_event(bytes)).SerializeAsString() == event.SerializeAsString());
 }

@@ -79,14 +79,16 @@ std::string integrity(const std::filesystem::path& path) {
 
 }  // namespace
 
-TEST_CASE("a full disk refuses a write, takes the pause, and goes on after room is made", "[store]") {
+TEST_CASE("a full disk refuses a write, takes the pause, and goes on after room is made",
+          "[store]") {
   SmallDisk disk("20m");
   if (!disk)
     return;
   REQUIRE(take_room(disk.path() / "filler", 6 << 20));
   auto write = value(open_writer(disk.database(), quick()));
   CHECK(std::filesystem::file_size(disk.path() / "reserve") == 4 << 20);
-  value(write->commit({append("a-11111", {submitted("a"), phase(pb::PHASE_RUNNING), created(0), launched(0)})}));
+  value(write->commit(
+      {append("a-11111", {submitted("a"), phase(pb::PHASE_RUNNING), created(0), launched(0)})}));
   Error refused;
   auto stored = fill(*write, 1, refused);
   CHECK(refused.code == ErrorCode::resource_exhausted);
@@ -122,7 +124,8 @@ TEST_CASE("a full disk refuses a write, takes the pause, and goes on after room 
   CHECK(integrity(disk.database()) == "ok");
 }
 
-TEST_CASE("without asking, the first commit after room was made takes the reserve again", "[store]") {
+TEST_CASE("without asking, the first commit after room was made takes the reserve again",
+          "[store]") {
   SmallDisk disk("20m");
   if (!disk)
     return;
@@ -154,13 +157,15 @@ TEST_CASE("a home on a full disk is read, and opened for writing by the reserve"
   }
   auto lock = value(lock_home(disk.path()));
   auto write = value(open_writer(disk.database(), quick()));
-  CHECK(write->commit({append("a-11111", {started(0)})}).error().code == ErrorCode::resource_exhausted);
+  CHECK(write->commit({append("a-11111", {started(0)})}).error().code ==
+        ErrorCode::resource_exhausted);
   value(write->commit({append("a-11111", {phase(pb::PHASE_PAUSED, "full")})}));
   auto read = value(open_reader(disk.database()));
   CHECK(value(read->experiment("a-11111")).phase() == pb::PHASE_PAUSED);
 }
 
-TEST_CASE("a home on a read-only disk is read, with or without what the WAL still holds", "[store]") {
+TEST_CASE("a home on a read-only disk is read, with or without what the WAL still holds",
+          "[store]") {
   SmallDisk disk("20m");
   if (!disk)
     return;

@@ -26,8 +26,9 @@ TEST_CASE("a held home is refused naming the holder", "[store]") {
     auto second = lock_home(home);
     REQUIRE_FALSE(second);
     CHECK(second.error().code == ErrorCode::failed_precondition);
-    CHECK_THAT(second.error().message, Catch::Contains("held by pid " + std::to_string(::getpid())) &&
-                                           Catch::Contains("(store_test") && Catch::Contains(" since 20"));
+    CHECK_THAT(second.error().message,
+               Catch::Contains("held by pid " + std::to_string(::getpid())) &&
+                   Catch::Contains("(store_test") && Catch::Contains(" since 20"));
     CHECK_THAT(home_holder(home), Catch::Contains("pid " + std::to_string(::getpid())));
     // Asking who holds it does not take it, or give it away.
     CHECK_FALSE(lock_home(home));
@@ -90,5 +91,6 @@ TEST_CASE("a home that cannot be written is said to be so", "[store]") {
   auto refused = lock_home("/proc/nothing/here");
   REQUIRE_FALSE(refused);
   CHECK(refused.error().code == ErrorCode::unavailable);
-  CHECK_THAT(refused.error().message, Catch::Contains("/proc/nothing/here") && Catch::Contains("--home"));
+  CHECK_THAT(refused.error().message,
+             Catch::Contains("/proc/nothing/here") && Catch::Contains("--home"));
 }

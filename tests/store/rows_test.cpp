@@ -54,7 +54,8 @@ TEST_CASE("phases keep the first start and the last end", "[store]") {
   CHECK(fold.experiment.ended_at_ms == 80);
 }
 
-TEST_CASE("a trial goes from pending over running to its end, and is counted in one state", "[store]") {
+TEST_CASE("a trial goes from pending over running to its end, and is counted in one state",
+          "[store]") {
   Fold fold;
   CHECK(fold.experiment.counts.pending() == 1);
   fold << at(30, launched(0, 1, "node-7"));
@@ -133,7 +134,8 @@ TEST_CASE("a stop that was asked for shows until the trial has ended", "[store]"
   CHECK(fold.experiment.counts.early_stopped() == 1);
 }
 
-TEST_CASE("the best follows the goal, keeps the first of equals, and is a finite success", "[store]") {
+TEST_CASE("the best follows the goal, keeps the first of equals, and is a finite success",
+          "[store]") {
   auto goal = GENERATE(pb::GOAL_MAXIMIZE, pb::GOAL_MINIMIZE);
   const double better = goal == pb::GOAL_MAXIMIZE ? 1 : -1;
   auto experiment = row_of("e-aaaaa", submitted("e", goal, "score"));
@@ -143,7 +145,7 @@ TEST_CASE("the best follows the goal, keeps the first of equals, and is a finite
   };
   end(0, pb::TRIAL_STATE_SUCCEEDED, {{"score", not_a_number}});
   end(1, pb::TRIAL_STATE_SUCCEEDED, {{"score", better * infinity}});
-  end(2, pb::TRIAL_STATE_SUCCEEDED, {{"default", 5.0}});
+  end(2, pb::TRIAL_STATE_SUCCEEDED, {{"default", 5.0}, {"loss", 5.0}});
   end(3, pb::TRIAL_STATE_SUCCEEDED, {});
   end(4, pb::TRIAL_STATE_EARLY_STOPPED, {{"score", better * 100}});
   CHECK_FALSE(experiment.best_sequence);
@@ -156,6 +158,13 @@ TEST_CASE("the best follows the goal, keeps the first of equals, and is a finite
   end(8, pb::TRIAL_STATE_SUCCEEDED, {{"score", 1.0 + better}});
   CHECK(experiment.best_sequence == 8);
   CHECK(experiment.best_value == 1.0 + better);
+}
+
+TEST_CASE("a bare number counts whatever the objective is called", "[store]") {
+  auto experiment = row_of("e-aaaaa", submitted("e", pb::GOAL_MAXIMIZE, "accuracy"));
+  auto trial = row_of(created(4), experiment);
+  apply(ended(4, pb::TRIAL_STATE_SUCCEEDED, {{"default", 0.5}}), experiment, &trial);
+  CHECK(experiment.best_sequence == 4);
 }
 
 TEST_CASE("running time only grows", "[store]") {

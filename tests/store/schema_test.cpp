@@ -82,7 +82,9 @@ TEST_CASE("a database of version 1 is read and goes on", "[store]") {
   auto read = value(open_reader(folder.database()));
   CHECK(value(read->experiment("old")).best().parameters_json() == R"({"x": 16})");
   CHECK(value(read->trials("old-11111")).size() == 2);
-  CHECK(value(read->reports("old-11111", 0, pb::REPORT_KIND_UNSPECIFIED)).at(0).metrics(0).value() == 0.25);
+  CHECK(
+      value(read->reports("old-11111", 0, pb::REPORT_KIND_UNSPECIFIED)).at(0).metrics(0).value() ==
+      0.25);
   auto events = value(read->events("old-11111"));
   REQUIRE(events.size() == 3);
   CHECK(events[0].event.experiment_submitted().spec().name() == "old");
@@ -94,10 +96,11 @@ TEST_CASE("a new database has the tables of the fixture", "[store]") {
   // Each table's columns as SQLite tells them, so that the text's layout does not matter.
   auto columns = [](const std::filesystem::path& path) {
     SQLite::Database database(path.string(), SQLite::OPEN_READONLY);
-    SQLite::Statement rows(database,
-                           "SELECT m.name, c.cid, c.name, c.type, c.\"notnull\", c.dflt_value, c.pk "
-                           "FROM sqlite_master m JOIN pragma_table_info(m.name) c "
-                           "WHERE m.type = 'table' ORDER BY m.name, c.cid");
+    SQLite::Statement rows(
+        database,
+        "SELECT m.name, c.cid, c.name, c.type, c.\"notnull\", c.dflt_value, c.pk "
+        "FROM sqlite_master m JOIN pragma_table_info(m.name) c "
+        "WHERE m.type = 'table' ORDER BY m.name, c.cid");
     std::string out;
     while (rows.executeStep())
       for (int i = 0; i < 7; ++i)
@@ -117,7 +120,8 @@ TEST_CASE("an older schema is migrated after a backup", "[store]") {
   const auto path = folder.database();
   make(path, version_1_fixture);
   std::vector<Migration> steps(migrations().begin(), migrations().end());
-  steps.push_back({known_version + 1, "ALTER TABLE trials ADD COLUMN colour TEXT NOT NULL DEFAULT 'blue'"});
+  steps.push_back(
+      {known_version + 1, "ALTER TABLE trials ADD COLUMN colour TEXT NOT NULL DEFAULT 'blue'"});
   steps.push_back({known_version + 2, "UPDATE trials SET colour = 'red' WHERE sequence = 0"});
   {
     SQLite::Database database(path.string(), SQLite::OPEN_READWRITE);
@@ -160,7 +164,8 @@ TEST_CASE("a newer schema is refused, naming the version that is needed", "[stor
   TemporaryFolder folder;
   make(folder.database(), version_1_fixture);
   make(folder.database(), "PRAGMA user_version = 99");
-  for (const auto& error : {open_writer(folder.database()).error(), open_reader(folder.database()).error()}) {
+  for (const auto& error :
+       {open_writer(folder.database()).error(), open_reader(folder.database()).error()}) {
     CHECK(error.code == ErrorCode::failed_precondition);
     CHECK_THAT(error.message, Catch::Contains("version 99"));
   }
@@ -178,9 +183,7 @@ TEST_CASE("a reader leaves an older schema alone and says what migrates it", "[s
 
 TEST_CASE("a file that is no database of ours is a loss that says what to do", "[store]") {
   TemporaryFolder folder;
-  SECTION("text") {
-    std::ofstream(folder.database()) << std::string(5000, 'x');
-  }
+  SECTION("text") { std::ofstream(folder.database()) << std::string(5000, 'x'); }
   SECTION("a database of another program") {
     make(folder.database(), "CREATE TABLE bookmarks (url TEXT)");
   }
@@ -190,9 +193,11 @@ TEST_CASE("a file that is no database of ours is a loss that says what to do", "
     file.seekp(100);
     file << std::string(3000, '\x55');
   }
-  for (const auto& error : {open_writer(folder.database()).error(), open_reader(folder.database()).error()}) {
+  for (const auto& error :
+       {open_writer(folder.database()).error(), open_reader(folder.database()).error()}) {
     CHECK(error.code == ErrorCode::data_loss);
-    CHECK_THAT(error.message, Catch::Contains(folder.database().string()) && Catch::Contains("backup"));
+    CHECK_THAT(error.message,
+               Catch::Contains(folder.database().string()) && Catch::Contains("backup"));
   }
 }
 
@@ -204,7 +209,8 @@ TEST_CASE("a truncated database is found out when it is opened", "[store]") {
   }
   auto bytes = std::filesystem::file_size(folder.database());
   std::filesystem::resize_file(folder.database(), bytes / 2 / 4096 * 4096);
-  for (const auto& error : {open_writer(folder.database()).error(), open_reader(folder.database()).error()})
+  for (const auto& error :
+       {open_writer(folder.database()).error(), open_reader(folder.database()).error()})
     CHECK(error.code == ErrorCode::data_loss);
 }
 
@@ -212,18 +218,19 @@ TEST_CASE("a damaged row is a loss that names it, not a wrong answer", "[store]"
   TemporaryFolder folder;
   {
     auto write = writer(folder.database());
-    value(write->commit({append("a-11111", {submitted("a"), created(0), launched(0)},
-                                {})}));
+    value(write->commit({append("a-11111", {submitted("a"), created(0), launched(0)}, {})}));
     value(write->commit({AddReports{"a-11111", {report(0, 1, {{"loss", 1}})}}}));
   }
-  make(folder.database(), "UPDATE events SET payload = x'ffff' WHERE number = 2;"
-                          "UPDATE metrics SET named = x'01'; UPDATE trials SET final_metrics = x'05'");
+  make(folder.database(),
+       "UPDATE events SET payload = x'ffff' WHERE number = 2;"
+       "UPDATE metrics SET named = x'01'; UPDATE trials SET final_metrics = x'05'");
   auto read = value(open_reader(folder.database()));
   auto events = read->events("a-11111");
   CHECK(events.error().code == ErrorCode::data_loss);
   CHECK_THAT(events.error().message, Catch::Contains("event 2"));
   CHECK(read->trials("a-11111").error().code == ErrorCode::data_loss);
-  CHECK(read->reports("a-11111", 0, pb::REPORT_KIND_UNSPECIFIED).error().code == ErrorCode::data_loss);
+  CHECK(read->reports("a-11111", 0, pb::REPORT_KIND_UNSPECIFIED).error().code ==
+        ErrorCode::data_loss);
 }
 
 TEST_CASE("a home where nothing has run yet is not found", "[store]") {

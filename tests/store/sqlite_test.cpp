@@ -25,14 +25,15 @@ struct Store {
 
 TEST_CASE("an experiment's whole life is read back as it was written", "[store]") {
   Store store;
-  store.commit({append("a-11111", {at(10, submitted("a")), at(11, phase(pb::PHASE_RUNNING)),
-                                   at(12, created(0, R"({"x": 1e-4, "n": 16})")),
-                                   at(13, launched(0, 1, "n1"))})});
+  store.commit({append(
+      "a-11111", {at(10, submitted("a")), at(11, phase(pb::PHASE_RUNNING)),
+                  at(12, created(0, R"({"x": 1e-4, "n": 16})")), at(13, launched(0, 1, "n1"))})});
   store.commit({append("a-11111", {at(14, started(0))})});
-  store.commit({append("a-11111", {at(20, attempt_ended(0, 1, "Succeeded")),
-                                   at(21, ended(0, pb::TRIAL_STATE_SUCCEEDED,
-                                                {{"default", 0.75}, {"loss", not_a_number}}, "fine")),
-                                   at(22, created(1))},
+  store.commit({append("a-11111",
+                       {at(20, attempt_ended(0, 1, "Succeeded")),
+                        at(21, ended(0, pb::TRIAL_STATE_SUCCEEDED,
+                                     {{"default", 0.75}, {"loss", not_a_number}}, "fine")),
+                        at(22, created(1))},
                        {report(0, 1, {{"default", 0.5}})})});
 
   auto experiments = value(store.read->experiments());
@@ -78,9 +79,9 @@ TEST_CASE("an experiment's whole life is read back as it was written", "[store]"
 
 TEST_CASE("events come back in order, whole or of one trial", "[store]") {
   Store store;
-  std::vector<pb::Event> written{submitted("a"),      phase(pb::PHASE_RUNNING), created(0),
-                                 created(1),          launched(0),              notice("for all"),
-                                 notice("of one", 1), launched(1)};
+  std::vector<pb::Event> written{
+      submitted("a"), phase(pb::PHASE_RUNNING), created(0),          created(1),
+      launched(0),    notice("for all"),        notice("of one", 1), launched(1)};
   store.commit({append("a-11111", written), append("b-22222", {submitted("b"), created(0)})});
   store.commit({append("a-11111", {ended(0, pb::TRIAL_STATE_FAILED)})});
   written.push_back(ended(0, pb::TRIAL_STATE_FAILED));
@@ -125,11 +126,14 @@ TEST_CASE("an experiment is found by ID, and by name as the newest of it", "[sto
 TEST_CASE("a report that is there already is ignored", "[store]") {
   Store store;
   store.commit({append("a-11111", {submitted("a"), created(0), launched(0)})});
-  store.commit({AddReports{"a-11111", {report(0, 1, {{"default", 0.1}}), report(0, 2, {{"default", 0.2}})}}});
+  store.commit({AddReports{"a-11111",
+                           {report(0, 1, {{"default", 0.1}}), report(0, 2, {{"default", 0.2}})}}});
   auto bytes = value(store.read->stored_bytes("a-11111"));
-  store.commit({AddReports{"a-11111", {report(0, 2, {{"default", 9}}), report(0, 1, {{"default", 9}})}}});
+  store.commit(
+      {AddReports{"a-11111", {report(0, 2, {{"default", 9}}), report(0, 1, {{"default", 9}})}}});
   CHECK(value(store.read->stored_bytes("a-11111")) == bytes);
-  store.commit({AddReports{"a-11111", {report(0, 2, {{"default", 9}}), report(0, 3, {{"default", 0.3}})}}});
+  store.commit(
+      {AddReports{"a-11111", {report(0, 2, {{"default", 9}}), report(0, 3, {{"default", 0.3}})}}});
   auto reports = value(store.read->reports("a-11111", 0, pb::REPORT_KIND_UNSPECIFIED));
   REQUIRE(reports.size() == 3);
   CHECK(reports[1].metrics(0).value() == 0.2);
@@ -145,10 +149,10 @@ TEST_CASE("reports keep their names, NaN and infinities, steps and kinds", "[sto
   Store store;
   auto final_one = report(0, 5, {{"loss", 0.5}, {"default", -infinity}});
   final_one.set_kind(pb::REPORT_KIND_FINAL);
-  std::vector<pb::Report> written{report(0, 1, {{"default", not_a_number}}),
-                                  report(0, 2, {{"default", infinity}}),
-                                  report(0, 3, {{"accuracy", not_a_number}}),
-                                  report(0, 4, {{"default", 0.1}, {"a", 1}, {"", -0.5}}), final_one};
+  std::vector<pb::Report> written{
+      report(0, 1, {{"default", not_a_number}}), report(0, 2, {{"default", infinity}}),
+      report(0, 3, {{"accuracy", not_a_number}}),
+      report(0, 4, {{"default", 0.1}, {"a", 1}, {"", -0.5}}), final_one};
   store.commit({append("a-11111", {submitted("a"), created(0), launched(0)}),
                 AddReports{"a-11111", written}});
   auto reports = value(store.read->reports("a-11111", 0, pb::REPORT_KIND_UNSPECIFIED));
@@ -162,7 +166,8 @@ TEST_CASE("reports keep their names, NaN and infinities, steps and kinds", "[sto
 
 TEST_CASE("reports of several replicas come in the order in which they were stored", "[store]") {
   Store store;
-  store.commit({append("a-11111", {submitted("a"), created(0), created(1), launched(0), launched(1)})});
+  store.commit(
+      {append("a-11111", {submitted("a"), created(0), created(1), launched(0), launched(1)})});
   auto put = [&](Sequence sequence, std::int64_t line, const std::string& replica) {
     store.commit({AddReports{"a-11111", {report(sequence, line, {{"default", 1}}, 1, replica)}}});
   };
@@ -175,16 +180,20 @@ TEST_CASE("reports of several replicas come in the order in which they were stor
   auto reports = value(store.read->reports("a-11111", {}, pb::REPORT_KIND_INTERMEDIATE));
   std::string order;
   for (const auto& one : reports)
-    order += std::to_string(one.sequence()) + "/" + one.replica() + "/" + std::to_string(one.line()) + " ";
+    order += std::to_string(one.sequence()) + "/" + one.replica() + "/" +
+             std::to_string(one.line()) + " ";
   CHECK(order == "0/worker-1/1 0/worker-0/1 0/worker-1/2 0/worker-0/2 1/worker-0/1 1/worker-0/2 ");
 }
 
 TEST_CASE("only the reports of the newest attempt count", "[store]") {
   Store store;
-  store.commit({append("a-11111", {submitted("a"), created(0), launched(0)}),
-                AddReports{"a-11111", {report(0, 1, {{"default", 1}}), report(0, 2, {{"default", 2}})}}});
-  store.commit({append("a-11111", {requeued(0, "lost"), launched(0, 2)}),
-                AddReports{"a-11111", {report(0, 1, {{"default", 7}}, 2), report(0, 3, {{"default", 3}}, 1)}}});
+  store.commit(
+      {append("a-11111", {submitted("a"), created(0), launched(0)}),
+       AddReports{"a-11111", {report(0, 1, {{"default", 1}}), report(0, 2, {{"default", 2}})}}});
+  store.commit(
+      {append("a-11111", {requeued(0, "lost"), launched(0, 2)}),
+       AddReports{"a-11111",
+                  {report(0, 1, {{"default", 7}}, 2), report(0, 3, {{"default", 3}}, 1)}}});
   auto reports = value(store.read->reports("a-11111", 0, pb::REPORT_KIND_UNSPECIFIED));
   REQUIRE(reports.size() == 1);
   CHECK(reports[0].metrics(0).value() == 7);
@@ -199,7 +208,8 @@ TEST_CASE("the newest intermediate report of any replica is the last one", "[sto
   CHECK_FALSE(value(store.read->last_report("a-11111", 0)));
   auto final_one = report(0, 3, {{"default", 3}});
   final_one.set_kind(pb::REPORT_KIND_FINAL);
-  store.commit({AddReports{"a-11111", {report(0, 1, {{"default", 1}}), report(0, 2, {{"default", 2}})}}});
+  store.commit(
+      {AddReports{"a-11111", {report(0, 1, {{"default", 1}}), report(0, 2, {{"default", 2}})}}});
   store.commit({AddReports{"a-11111", {report(0, 1, {{"default", 7}}, 1, "worker-1"), final_one}}});
   auto last = value(store.read->last_report("a-11111", 0));
   REQUIRE(last);
@@ -223,7 +233,8 @@ TEST_CASE("an edit and the running time are seen by readers", "[store]") {
   CHECK(e.running_ms() == 1234);
 }
 
-TEST_CASE("a deleted experiment leaves nothing behind, and late writes to it are no error", "[store]") {
+TEST_CASE("a deleted experiment leaves nothing behind, and late writes to it are no error",
+          "[store]") {
   Store store;
   pb::SecretDocument secret;
   secret.set_name("s");
@@ -232,7 +243,8 @@ TEST_CASE("a deleted experiment leaves nothing behind, and late writes to it are
                 append("b-22222", {submitted("b"), created(0)}), PutSecrets{"a-11111", {secret}}});
   auto last = value(store.read->events("b-22222")).back().number;
   store.commit({DeleteExperiment{"b-22222"}, DeleteExperiment{"a-11111"},
-                append("a-11111", {started(0)}), AddReports{"a-11111", {report(0, 2, {{"default", 1}})}},
+                append("a-11111", {started(0)}),
+                AddReports{"a-11111", {report(0, 2, {{"default", 1}})}},
                 TouchRunningTime{"a-11111", 5}, DeleteExperiment{"never"}});
   CHECK(value(store.read->experiments()).empty());
   CHECK(value(store.read->secrets("a-11111")).empty());
@@ -248,7 +260,8 @@ TEST_CASE("a commit is all or nothing", "[store]") {
   Store store;
   store.commit({append("a-11111", {submitted("a"), created(0)})});
   auto events = value(store.read->events("a-11111")).size();
-  auto twice = store.write->commit({append("a-11111", {launched(0)}), AddReports{"a-11111", {report(0, 1, {{"default", 1}})}},
+  auto twice = store.write->commit({append("a-11111", {launched(0)}),
+                                    AddReports{"a-11111", {report(0, 1, {{"default", 1}})}},
                                     append("a-11111", {submitted("a")})});
   REQUIRE_FALSE(twice);
   CHECK(twice.error().code == ErrorCode::already_exists);

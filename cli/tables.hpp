@@ -1,0 +1,39 @@
+// What people read: experiments and trials in columns, and as CSV. Pure but for the reader: text out of facts.
+#pragma once
+
+#include <cstdint>
+#include <ostream>
+#include <string>
+#include <vector>
+
+#include "cli/json_output.hpp"
+#include "messages/result.hpp"
+#include "store/store.hpp"
+
+namespace autotune::cli {
+
+enum class Format { table, wide, csv, json };
+
+/// "" | "table" | "wide" | "csv" | "json".
+Result<Format> format_of(const std::string& word);
+
+struct OutputOptions {
+  Format format = Format::table;
+  std::int64_t now_ms = 0;  ///< wall clock, for what still runs
+};
+
+/// `get experiments`, newest last.
+Result<void> write_experiments(StoreReader& store, const OutputOptions& options, std::ostream& out);
+
+/// `get trials EXP`, in order of sequence. not_found where there is no such experiment.
+Result<void> write_trials(StoreReader& store, const std::string& experiment,
+                          const OutputOptions& options, std::ostream& out);
+
+/// `best EXP`; as JSON or in words. not_found where no trial has succeeded with a finite result.
+Result<void> write_best(StoreReader& store, const std::string& experiment,
+                        const OutputOptions& options, std::ostream& out);
+
+/// Text of a trial or a user on a terminal: control characters become "?".
+std::string printable(const std::string& text);
+
+}  // namespace autotune::cli
