@@ -179,7 +179,8 @@ class AlgorithmReader {
     if (nodes.size() == 1 && spec_.objective().goals_size() == 1 &&
         spec_.objective().goals(0).goal() != pb::GOAL_UNSPECIFIED) {
       auto path = path_at(fields.path_of("goals"), 0) + ".goal";
-      directions_.push_back({spec_.objective().goals(0).goal(), path, reader_.places.place_of(path)});
+      directions_.push_back(
+          {spec_.objective().goals(0).goal(), path, reader_.places.place_of(path)});
     }
   }
 

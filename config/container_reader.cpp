@@ -196,10 +196,11 @@ class ContainerReader {
 
   template <class Read>
   auto quantity(const Node& node, const std::string& path, Read read) {
-    auto result = node.kind == Kind::number || node.kind == Kind::text
-                      ? read(node.text)
-                      : decltype(read(""))(tl::unexpected(Error{
-                            ErrorCode::invalid_argument, "must be a quantity, not " + shown(node)}));
+    auto result =
+        node.kind == Kind::number || node.kind == Kind::text
+            ? read(node.text)
+            : decltype(read(""))(tl::unexpected(
+                  Error{ErrorCode::invalid_argument, "must be a quantity, not " + shown(node)}));
     if (!result)
       reader_.error(node.place, path, result.error().message);
     return result.value_or(0);
@@ -213,8 +214,9 @@ class ContainerReader {
     auto bytes = quantity(node, path, read_bytes);
     constexpr std::int64_t suspicious = 1 << 20;
     if (bytes > 0 && bytes < suspicious)
-      reader_.warn(node.place, path, "is only " + std::to_string(bytes) +
-                                         " bytes; the unit may be missing, as in 2Gi");
+      reader_.warn(
+          node.place, path,
+          "is only " + std::to_string(bytes) + " bytes; the unit may be missing, as in 2Gi");
     return bytes;
   }
 
@@ -235,7 +237,8 @@ class ContainerReader {
       if (!exceeds)
         return;
       auto path = both.path_of("requests") + "." + std::string(name);
-      reader_.error(reader_.places.place_of(path), path, "must not exceed limits." + std::string(name));
+      reader_.error(reader_.places.place_of(path), path,
+                    "must not exceed limits." + std::string(name));
     };
     check(limits.cpu() > 0 && requests.cpu() > limits.cpu(), "cpu");
     check(limits.memory_bytes() > 0 && requests.memory_bytes() > limits.memory_bytes(), "memory");
@@ -263,8 +266,10 @@ class ContainerReader {
       mount.set_mount_path(one.required_text("mountPath", "an absolute path").value_or(""));
       mount.set_sub_path(one.text("subPath").value_or(""));
       mount.set_read_only(one.flag("readOnly").value_or(false));
-      if (!mount.name().empty() && std::find(known.begin(), known.end(), mount.name()) == known.end())
-        one.error("name", "no volume is named " + quoted(mount.name()) + hint_for(mount.name(), known));
+      if (!mount.name().empty() &&
+          std::find(known.begin(), known.end(), mount.name()) == known.end())
+        one.error("name",
+                  "no volume is named " + quoted(mount.name()) + hint_for(mount.name(), known));
       if (!mount.mount_path().empty() && mount.mount_path().front() != '/')
         one.error("mountPath", "must be an absolute path, not " + quoted(mount.mount_path()));
     }

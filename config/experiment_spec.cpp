@@ -32,11 +32,24 @@ constexpr std::int64_t seconds_max = 1'000'000'000;  // thirty years
 constexpr std::int64_t trials_max = 1'000'000'000;
 constexpr std::int64_t concurrency_max = 100'000;
 
-constexpr std::array<std::string_view, 18> spec_names = {
-    "maxExecSeconds", "maxTrialNum", "trialConcurrency", "storage",     "aistore",
-    "em",             "aimd",        "searchSpace",      "trainingConfig", "tuner",
-    "assessor",       "advisor",     "seed",             "objective",   "trialPolicy",
-    "metricsCollector", "launcher",  "initialTrials"};
+constexpr std::array<std::string_view, 18> spec_names = {"maxExecSeconds",
+                                                         "maxTrialNum",
+                                                         "trialConcurrency",
+                                                         "storage",
+                                                         "aistore",
+                                                         "em",
+                                                         "aimd",
+                                                         "searchSpace",
+                                                         "trainingConfig",
+                                                         "tuner",
+                                                         "assessor",
+                                                         "advisor",
+                                                         "seed",
+                                                         "objective",
+                                                         "trialPolicy",
+                                                         "metricsCollector",
+                                                         "launcher",
+                                                         "initialTrials"};
 
 void collect_names(const std::vector<Parameter>& parameters, std::vector<std::string_view>& out) {
   for (const auto& parameter : parameters) {
@@ -89,8 +102,9 @@ class ExperimentReader {
     Fields metadata(reader_, *node, "metadata", kubernetes::object_meta(), Unknown::is_accepted);
     auto name = metadata.required_text("name", "the experiment's name");
     if (name && !is_dns_label(*name))
-      metadata.error("name", quoted(*name) + " is no name; use at most 63 of a-z, 0-9 and '-', "
-                                             "with no '-' at either end");
+      metadata.error("name", quoted(*name) +
+                                 " is no name; use at most 63 of a-z, 0-9 and '-', "
+                                 "with no '-' at either end");
     spec_.set_name(name.value_or(""));
     spec_.set_namespace_(metadata.text("namespace").value_or(""));
     texts_by_name(metadata, "labels", *spec_.mutable_labels());
@@ -142,7 +156,9 @@ class ExperimentReader {
   void search_space(const Fields& spec) {
     const auto* node = spec.find("searchSpace");
     if (node == nullptr)
-      return spec.missing("searchSpace", R"(JSON text, say '{"lr": {"_type": "loguniform", "_value": [0.0001, 0.1]}}')");
+      return spec.missing(
+          "searchSpace",
+          R"(JSON text, say '{"lr": {"_type": "loguniform", "_value": [0.0001, 0.1]}}')");
     auto path = spec.path_of("searchSpace");
     std::optional<Node> storage;
     const auto* mapping = read_json_field(reader_, *node, path, storage);
@@ -221,7 +237,8 @@ class FileReader {
 
   void list_or_document(Node& document) {
     const auto* kind = document.find("kind");
-    bool is_list = kind != nullptr && (kind->text == "AutoTuneExperimentList" || kind->text == "List");
+    bool is_list =
+        kind != nullptr && (kind->text == "AutoTuneExperimentList" || kind->text == "List");
     if (!is_list)
       return one(document);
     for (auto& member : document.members)
@@ -231,13 +248,14 @@ class FileReader {
   }
 
   void one(Node& document) {
-    static constexpr std::array<std::string_view, 4> kinds = {
-        experiment_kind, "Secret", "AutoTuneExperimentList", "List"};
+    static constexpr std::array<std::string_view, 4> kinds = {experiment_kind, "Secret",
+                                                              "AutoTuneExperimentList", "List"};
     const auto* kind = document.find("kind");
     auto reader = new_reader();
     if (kind != nullptr && kind->text == "Secret") {
       secret(reader, document);
-    } else if (kind == nullptr || kind->text == experiment_kind || document.find("spec") == nullptr ||
+    } else if (kind == nullptr || kind->text == experiment_kind ||
+               document.find("spec") == nullptr ||
                nearest_name(kind->text, kinds) == std::string(experiment_kind)) {
       experiment(reader, document);
     } else {

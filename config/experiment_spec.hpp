@@ -17,7 +17,8 @@ namespace autotune {
 struct LoadOptions {
   /// The launcher of a file that names none; what it ignores is warned of. Empty: the field stays empty, no warning.
   std::string default_launcher = "process";
-  bool honor_run_as_user = false;  ///< the process launcher will switch users, so runAsUser is not ignored
+  bool honor_run_as_user =
+      false;  ///< the process launcher will switch users, so runAsUser is not ignored
 };
 
 /// One experiment of a file. Where the file has errors it is what could be read.

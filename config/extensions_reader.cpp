@@ -101,7 +101,8 @@ void read_trial_policy(const Fields& spec_fields, pb::ExperimentSpec& spec) {
     policy.add_retry_on("Failed");
   auto items = fields.items("retryOn");
   for (std::size_t i = 0; i < items.size(); ++i) {
-    auto word = read_word(fields.reader(), items[i], path_at(fields.path_of("retryOn"), i), reasons);
+    auto word =
+        read_word(fields.reader(), items[i], path_at(fields.path_of("retryOn"), i), reasons);
     if (word && std::find(policy.retry_on().begin(), policy.retry_on().end(), *word) ==
                     policy.retry_on().end())
       policy.add_retry_on(*word);
@@ -135,9 +136,9 @@ void read_metrics_collector(const Fields& spec_fields, pb::ExperimentSpec& spec)
   bool is_tensorboard = *kind == "tensorboard";
   auto pattern = take("pattern", is_stdout || is_file, is_stdout,
                       "a regular expression with one group, say 'accuracy=([0-9.eE+-]+)'");
-  collector.set_path(take("path", is_file || is_tensorboard, true,
-                          is_file ? "the file that the program writes"
-                                  : "the folder of the event files"));
+  collector.set_path(
+      take("path", is_file || is_tensorboard, true,
+           is_file ? "the file that the program writes" : "the folder of the event files"));
   collector.set_tag(take("tag", is_tensorboard, true, "the scalar's name, say 'val_accuracy'"));
   if (is_file && !fields.has("pattern"))
     pattern = number_line;

@@ -21,8 +21,8 @@ using Honoured = std::span<const std::string_view>;
 constexpr std::array<std::string_view, 4> pod_fields = {"containers", "volumes", "securityContext",
                                                         "terminationGracePeriodSeconds"};
 constexpr std::array<std::string_view, 9> container_fields = {
-    "name", "command", "args", "workingDir", "env", "envFrom", "resources", "volumeMounts",
-    "securityContext"};
+    "name",    "command",   "args",         "workingDir",     "env",
+    "envFrom", "resources", "volumeMounts", "securityContext"};
 constexpr std::array<std::string_view, 2> container_launcher_fields = {"image", "imagePullPolicy"};
 constexpr std::array<std::string_view, 5> volume_fields = {"name", "persistentVolumeClaim",
                                                            "emptyDir", "hostPath", "secret"};
@@ -86,7 +86,8 @@ class Collector {
   void security(const Value& value, kubernetes::Names known) {
     static constexpr std::array<std::string_view, 1> user = {"runAsUser"};
     if (const auto* context = value.find("securityContext"))
-      members(*context, "securityContext.", honor_run_as_user_ ? Honoured(user) : Honoured(), known);
+      members(*context, "securityContext.", honor_run_as_user_ ? Honoured(user) : Honoured(),
+              known);
   }
 
   void containers(const Value& spec, const std::string& main_name) {
@@ -126,7 +127,8 @@ class Collector {
 
   void amounts_of(const Value& resources) {
     for (std::string name : {"requests", "limits"}) {
-      const auto* object = resources.find(name) == nullptr ? nullptr : resources.find(name)->as_object();
+      const auto* object =
+          resources.find(name) == nullptr ? nullptr : resources.find(name)->as_object();
       if (object == nullptr)
         continue;
       for (const auto& [key, amount] : *object)

@@ -60,10 +60,10 @@ class TrialReader {
       if (parameter != nullptr)
         check_value(member.value, member_path, *parameter);
       else if (!unreadable_.contains(member.key))
-        reader_.error(member.key_place, member_path,
-                      "the search space has no such parameter" +
-                          (reader_.is_listening() ? hint_for(member.key, level.names())
-                                                  : std::string()));
+        reader_.error(
+            member.key_place, member_path,
+            "the search space has no such parameter" +
+                (reader_.is_listening() ? hint_for(member.key, level.names()) : std::string()));
     }
   }
 
@@ -99,8 +99,9 @@ class TrialReader {
     std::string list;
     for (std::size_t i = 0; i < parameter.choices.size() && i < 12; ++i)
       list += (i > 0 ? ", " : "") + to_json(parameter.choices[i]).substr(0, 40);
-    reader_.error(node.place, path, shown(node) + " is none of the choices " + list +
-                                        (parameter.choices.size() > 12 ? ", ..." : ""));
+    reader_.error(node.place, path,
+                  shown(node) + " is none of the choices " + list +
+                      (parameter.choices.size() > 12 ? ", ..." : ""));
   }
 
   void check_branch(const Node& node, const std::string& path, const Parameter& parameter) {
@@ -135,8 +136,9 @@ class TrialReader {
       return;
     }
     if (*x < parameter.low || *x > parameter.high)
-      reader_.error(node.place, path, "must be from " + text_of(parameter.low) + " to " +
-                                          text_of(parameter.high) + ", not " + node.text);
+      reader_.error(node.place, path,
+                    "must be from " + text_of(parameter.low) + " to " + text_of(parameter.high) +
+                        ", not " + node.text);
   }
 
   Reader& reader_;

@@ -112,6 +112,8 @@ class JsonReader {
       node.kind = Kind::number;
     else
       stop(wrong_word(word));
+    if (node.kind == Kind::number && !is_finite_number(node.text))
+      stop(std::string(quoted(word)) + " is too large for a number");
     at_ = end;
   }
 
@@ -125,9 +127,7 @@ class JsonReader {
     return "a JSON value is expected here, not " + quoted(rest_of_line());
   }
 
-  std::string_view rest_of_line() const {
-    return text_.substr(at_, text_.substr(at_).find('\n'));
-  }
+  std::string_view rest_of_line() const { return text_.substr(at_, text_.substr(at_).find('\n')); }
 
   static std::string wrong_word(std::string_view word) {
     if (word == "True" || word == "TRUE" || word == "False" || word == "FALSE")
@@ -204,9 +204,9 @@ class JsonReader {
     member.key_place = place();
     if (here() != '"')
       stop(at_end() ? "the JSON text ends before '}'"
-           : here() == '\'' ? "JSON puts names into double quotes (\"), not single ones"
-                            : "a name in double quotes is expected here, not " +
-                                  quoted(rest_of_line()));
+           : here() == '\''
+               ? "JSON puts names into double quotes (\"), not single ones"
+               : "a name in double quotes is expected here, not " + quoted(rest_of_line()));
     member.key = string();
     if (member.key.size() > name_bytes_max)
       mistakes_.push_back({member.key_place, "a name of more than 500 bytes"});
@@ -308,6 +308,10 @@ class JsonReader {
 }  // namespace
 
 ReadTree read_json(const Source& source) {
+  auto illegal = first_illegal_byte(source.text());
+  if (illegal != std::string_view::npos)
+    return {std::nullopt,
+            {{source.place_at(illegal), words_for_illegal_byte(source.text()[illegal])}}};
   return JsonReader(source, source.text(), nullptr).read();
 }
 

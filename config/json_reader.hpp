@@ -20,7 +20,7 @@ struct Mistake {
 
 /// What was read, as far as it went, and what was wrong on the way.
 struct ReadTree {
-  std::optional<Node> root;       ///< nothing where the text cannot be read
+  std::optional<Node> root;  ///< nothing where the text cannot be read
   std::vector<Mistake> mistakes;
 };
 
@@ -34,6 +34,6 @@ ReadTree read_embedded_json(const Source& source, std::string_view text,
                             const std::vector<std::uint32_t>& offsets);
 
 inline constexpr std::size_t name_bytes_max = 500;  // YAML's parser takes no name beyond a thousand
-inline constexpr int json_depth_max = 100;  // the deepest honest file has a dozen
+inline constexpr int json_depth_max = 100;          // the deepest honest file has a dozen
 
 }  // namespace autotune::config

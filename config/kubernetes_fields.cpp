@@ -18,23 +18,21 @@ constexpr auto object_meta_names =
 
 constexpr auto pod_template_names = names("metadata", "spec");
 
-constexpr auto pod_spec_names =
-    names("activeDeadlineSeconds", "affinity", "automountServiceAccountToken", "containers",
-          "dnsConfig", "dnsPolicy", "enableServiceLinks", "ephemeralContainers", "hostAliases",
-          "hostIPC", "hostNetwork", "hostPID", "hostUsers", "hostname", "hostnameOverride",
-          "imagePullSecrets", "initContainers", "nodeName", "nodeSelector", "os", "overhead",
-          "preemptionPolicy", "priority", "priorityClassName", "readinessGates", "resourceClaims",
-          "resources", "restartPolicy", "runtimeClassName", "schedulerName", "schedulingGates",
-          "securityContext", "serviceAccount", "serviceAccountName", "setHostnameAsFQDN",
-          "shareProcessNamespace", "subdomain", "terminationGracePeriodSeconds", "tolerations",
-          "topologySpreadConstraints", "volumes");
+constexpr auto pod_spec_names = names(
+    "activeDeadlineSeconds", "affinity", "automountServiceAccountToken", "containers", "dnsConfig",
+    "dnsPolicy", "enableServiceLinks", "ephemeralContainers", "hostAliases", "hostIPC",
+    "hostNetwork", "hostPID", "hostUsers", "hostname", "hostnameOverride", "imagePullSecrets",
+    "initContainers", "nodeName", "nodeSelector", "os", "overhead", "preemptionPolicy", "priority",
+    "priorityClassName", "readinessGates", "resourceClaims", "resources", "restartPolicy",
+    "runtimeClassName", "schedulerName", "schedulingGates", "securityContext", "serviceAccount",
+    "serviceAccountName", "setHostnameAsFQDN", "shareProcessNamespace", "subdomain",
+    "terminationGracePeriodSeconds", "tolerations", "topologySpreadConstraints", "volumes");
 
-constexpr auto container_names =
-    names("name", "image", "command", "args", "workingDir", "env", "envFrom", "resources",
-          "volumeMounts", "imagePullPolicy", "lifecycle", "livenessProbe", "ports",
-          "readinessProbe", "resizePolicy", "restartPolicy", "restartPolicyRules",
-          "securityContext", "startupProbe", "stdin", "stdinOnce", "terminationMessagePath",
-          "terminationMessagePolicy", "tty", "volumeDevices");
+constexpr auto container_names = names(
+    "name", "image", "command", "args", "workingDir", "env", "envFrom", "resources", "volumeMounts",
+    "imagePullPolicy", "lifecycle", "livenessProbe", "ports", "readinessProbe", "resizePolicy",
+    "restartPolicy", "restartPolicyRules", "securityContext", "startupProbe", "stdin", "stdinOnce",
+    "terminationMessagePath", "terminationMessagePolicy", "tty", "volumeDevices");
 
 constexpr auto pod_security_context_names =
     names("runAsUser", "runAsGroup", "runAsNonRoot", "appArmorProfile", "fsGroup",
@@ -42,9 +40,9 @@ constexpr auto pod_security_context_names =
           "supplementalGroups", "supplementalGroupsPolicy", "sysctls", "windowsOptions");
 
 constexpr auto container_security_context_names =
-    names("runAsUser", "runAsGroup", "runAsNonRoot", "allowPrivilegeEscalation",
-          "appArmorProfile", "capabilities", "privileged", "procMount", "readOnlyRootFilesystem",
-          "seLinuxOptions", "seccompProfile", "windowsOptions");
+    names("runAsUser", "runAsGroup", "runAsNonRoot", "allowPrivilegeEscalation", "appArmorProfile",
+          "capabilities", "privileged", "procMount", "readOnlyRootFilesystem", "seLinuxOptions",
+          "seccompProfile", "windowsOptions");
 
 constexpr auto resources_names = names("requests", "limits", "claims");
 constexpr auto env_names = names("name", "value", "valueFrom");
@@ -58,12 +56,11 @@ constexpr auto volume_mount_names = names("name", "mountPath", "subPath", "readO
                                           "mountPropagation", "recursiveReadOnly", "subPathExpr");
 
 constexpr auto volume_names =
-    names("name", "persistentVolumeClaim", "emptyDir", "hostPath", "secret",
-          "awsElasticBlockStore", "azureDisk", "azureFile", "cephfs", "cinder", "configMap", "csi",
-          "downwardAPI", "ephemeral", "fc", "flexVolume", "flocker", "gcePersistentDisk",
-          "gitRepo", "glusterfs", "image", "iscsi", "nfs", "photonPersistentDisk",
-          "portworxVolume", "projected", "quobyte", "rbd", "scaleIO", "storageos",
-          "vsphereVolume");
+    names("name", "persistentVolumeClaim", "emptyDir", "hostPath", "secret", "awsElasticBlockStore",
+          "azureDisk", "azureFile", "cephfs", "cinder", "configMap", "csi", "downwardAPI",
+          "ephemeral", "fc", "flexVolume", "flocker", "gcePersistentDisk", "gitRepo", "glusterfs",
+          "image", "iscsi", "nfs", "photonPersistentDisk", "portworxVolume", "projected", "quobyte",
+          "rbd", "scaleIO", "storageos", "vsphereVolume");
 
 constexpr auto claim_source_names = names("claimName", "readOnly");
 constexpr auto empty_dir_source_names = names("medium", "sizeLimit");

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <cmath>
 
 namespace autotune::config {
 
@@ -135,6 +136,11 @@ bool is_json_number(std::string_view text) {
          (whole + 1 < text.size() && is_digit(text[whole + 1]));
 }
 
+bool is_finite_number(const std::string& text) {
+  auto value = Value(Number{text}).to_double();
+  return value && std::isfinite(*value);
+}
+
 void resolve_plain(Node& node) {
   const auto& text = node.text;
   if (text.empty() || text == "~" || text == "null" || text == "Null" || text == "NULL") {
@@ -154,6 +160,8 @@ void resolve_plain(Node& node) {
   } else {
     node.kind = Kind::text;
   }
+  if (node.kind == Kind::number && !is_finite_number(node.text))
+    node.kind = Kind::text;  // as .inf is: JSON has no such number
 }
 
 std::string quoted(std::string_view text) {

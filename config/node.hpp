@@ -21,9 +21,9 @@ struct Node {
 
   Kind kind = Kind::null;
   Place place;
-  std::string text;             ///< of a number, a text, "true" or "false"
-  std::vector<Node> items;      ///< of an array
-  std::vector<Member> members;  ///< of an object, in order, each name once
+  std::string text;               ///< of a number, a text, "true" or "false"
+  std::vector<Node> items;        ///< of an array
+  std::vector<Member> members;    ///< of an object, in order, each name once
   std::uint32_t start = nowhere;  ///< offset in the file of a text's first byte: `|`, `"`, ...
 
   bool is_null() const { return kind == Kind::null; }
@@ -49,6 +49,9 @@ void resolve_plain(Node& node);
 
 /// True where the text is a number as JSON writes it.
 bool is_json_number(std::string_view text);
+
+/// False where the number is beyond all reals: "1e999".
+bool is_finite_number(const std::string& text);
 
 /// `text`, cut at 60 bytes and without line breaks, in single quotes: for messages.
 std::string quoted(std::string_view text);

@@ -81,8 +81,9 @@ class Setter {
     for (const auto& step : steps) {
       if (!open(*node, path, step))
         return nullptr;
-      node = std::holds_alternative<std::string>(step) ? member(*node, path, std::get<std::string>(step))
-                                                       : item(*node, path, std::get<std::size_t>(step));
+      node = std::holds_alternative<std::string>(step)
+                 ? member(*node, path, std::get<std::string>(step))
+                 : item(*node, path, std::get<std::size_t>(step));
       if (node == nullptr)
         return nullptr;
     }

@@ -81,8 +81,9 @@ class PodReader {
       if (fields.node().find_member("emptyDir") != nullptr)
         volume.set_empty_dir(true);
       else
-        fields.missing("persistentVolumeClaim",
-                       "a volume needs a source: persistentVolumeClaim, emptyDir, hostPath or secret");
+        fields.missing(
+            "persistentVolumeClaim",
+            "a volume needs a source: persistentVolumeClaim, emptyDir, hostPath or secret");
     } else if (sources.size() > 1) {
       fields.error(sources[1], "is a second source; " + std::string(sources[0]) +
                                    " stands there already, and a volume has one");

@@ -71,8 +71,9 @@ Result<double> read_quantity(std::string_view text) {
   std::string_view suffix;
   if (!read_front(text, number, suffix))
     return fail(ErrorCode::invalid_argument,
-                quoted(text) + " is no quantity; write a number with one of m, k, M, G, T, Ki, Mi, "
-                               "Gi, Ti, say 100Mi");
+                quoted(text) +
+                    " is no quantity; write a number with one of m, k, M, G, T, Ki, Mi, "
+                    "Gi, Ti, say 100Mi");
   for (const auto& [name, factor] : suffixes)
     if (suffix == name && std::isfinite(number * factor))
       return number * factor;

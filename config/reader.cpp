@@ -1,7 +1,6 @@
 #include "config/reader.hpp"
 
 #include <algorithm>
-#include <cmath>
 #include <limits>
 #include <tuple>
 #include <utility>
@@ -82,9 +81,9 @@ Fields::Fields(Reader& reader, const Node& node, std::string path, Names known, 
     if (is_known)
       reader.places.set(path_of(member.key), member.value.place);
     else
-      reader.error(member.key_place, path_of(member.key),
-                   "unknown field" +
-                       (reader.is_listening() ? hint_for(member.key, known) : std::string()));
+      reader.error(
+          member.key_place, path_of(member.key),
+          "unknown field" + (reader.is_listening() ? hint_for(member.key, known) : std::string()));
   }
 }
 
@@ -198,11 +197,10 @@ std::optional<std::int64_t> read_whole(Reader& reader, const Node& node, const s
 
 std::optional<double> read_real(Reader& reader, const Node& node, const std::string& path) {
   auto value = node.kind == Kind::number ? Value(Number{node.text}).to_double() : std::nullopt;
-  if (value && std::isfinite(*value))
+  if (value)
     return value;
-  auto message = value                     ? node.text + " is too large for a number"
-                 : looks_like_number(node) ? "must be a number; write it without quotes: " + node.text
-                                           : not_this("a number", node);
+  auto message = looks_like_number(node) ? "must be a number; write it without quotes: " + node.text
+                                         : not_this("a number", node);
   reader.error(node.place, path, std::move(message));
   return std::nullopt;
 }

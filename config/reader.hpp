@@ -17,7 +17,8 @@ namespace autotune::config {
 /// Names that a mapping may have, or words that a field may hold.
 using Names = std::span<const std::string_view>;
 
-inline constexpr std::size_t diagnostics_max = 200;  // nobody reads more; the count of the rest is told
+inline constexpr std::size_t diagnostics_max =
+    200;  // nobody reads more; the count of the rest is told
 
 /// Takes the mistakes of one document, and the places of its paths.
 class Reader {

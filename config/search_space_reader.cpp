@@ -17,10 +17,10 @@ namespace config {
 namespace {
 
 constexpr std::array<ParameterType, 12> all_types = {
-    ParameterType::choice,      ParameterType::randint,     ParameterType::uniform,
-    ParameterType::quniform,    ParameterType::loguniform,  ParameterType::qloguniform,
-    ParameterType::normal,      ParameterType::qnormal,     ParameterType::lognormal,
-    ParameterType::qlognormal,  ParameterType::layer_choice, ParameterType::input_choice,
+    ParameterType::choice,     ParameterType::randint,      ParameterType::uniform,
+    ParameterType::quniform,   ParameterType::loguniform,   ParameterType::qloguniform,
+    ParameterType::normal,     ParameterType::qnormal,      ParameterType::lognormal,
+    ParameterType::qlognormal, ParameterType::layer_choice, ParameterType::input_choice,
 };
 
 constexpr std::array<std::string_view, 2> entry_fields = {"_type", "_value"};
@@ -202,7 +202,8 @@ class SpaceReader {
     if (n == nullptr)
       fields.missing("n_chosen", "0, 1 or [0, 1]");
     else if (!read_chosen(out, *n))
-      fields.error("n_chosen", "must be 0, 1 or [0, 1], not " + to_json(to_value(*n)).substr(0, 60));
+      fields.error("n_chosen",
+                   "must be 0, 1 or [0, 1], not " + to_json(to_value(*n)).substr(0, 60));
     return !out.choices.empty() && !out.n_chosen.empty();
   }
 
@@ -310,8 +311,9 @@ ReadSpace read_search_space(Reader& reader, const Node& node, const std::string&
   out.space.parameters = read.parameters(node, path, false);
   out.unreadable = std::move(read.unreadable);
   if (node.kind == Kind::object && node.members.empty())
-    reader.error(node.place, path,
-                 R"(has no parameter; write at least one: {"lr": {"_type": "loguniform", "_value": [0.0001, 0.1]}})");
+    reader.error(
+        node.place, path,
+        R"(has no parameter; write at least one: {"lr": {"_type": "loguniform", "_value": [0.0001, 0.1]}})");
   return out;
 }
 

@@ -80,4 +80,9 @@ std::size_t first_illegal_byte(std::string_view text) {
   return std::string_view::npos;
 }
 
+std::string words_for_illegal_byte(char byte) {
+  return static_cast<unsigned char>(byte) < 0x80 ? "a control character; only text may stand here"
+                                                 : "not UTF-8; save the file as UTF-8";
+}
+
 }  // namespace autotune::config

@@ -40,4 +40,7 @@ class Source {
 /// The offset of the first byte that is not UTF-8 or a control character which YAML forbids; npos: none.
 std::size_t first_illegal_byte(std::string_view text);
 
+/// What to say about the byte that was found.
+std::string words_for_illegal_byte(char byte);
+
 }  // namespace autotune::config

@@ -167,8 +167,8 @@ class TrainingReader {
     policy.set_active_deadline_seconds(deadline.value_or(0));
     auto word = inner.word("cleanUpPolicy", clean_up_policies).value_or("Unfinished");
     auto at = std::find(clean_up_policies.begin(), clean_up_policies.end(), word);
-    policy.set_clean_up_policy(
-        static_cast<pb::CleanUpPolicy>(pb::CLEAN_UP_POLICY_NONE + (at - clean_up_policies.begin())));
+    policy.set_clean_up_policy(static_cast<pb::CleanUpPolicy>(pb::CLEAN_UP_POLICY_NONE +
+                                                              (at - clean_up_policies.begin())));
   }
 
   /// What torchrun takes is torchrun's business; the launcher hands it on.

@@ -13,7 +13,7 @@ namespace autotune::config {
 
 /// What the readers below trainingConfig need to know of the rest of the file.
 struct TrainingContext {
-  std::string launcher;                          ///< kind of launcher that will run the trials
+  std::string launcher;                           ///< kind of launcher that will run the trials
   std::vector<std::string_view> parameter_names;  ///< of the search space, nested ones too
   bool has_parameters = false;  ///< false where the search space could not be read
 };

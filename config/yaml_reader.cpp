@@ -38,7 +38,11 @@ class Builder : public YAML::EventHandler {
  public:
   explicit Builder(const Source& source) : source_(source) {}
 
-  void OnDocumentStart(const YAML::Mark&) override {
+  void OnDocumentStart(const YAML::Mark& mark) override {
+    // After some stray tokens the parser gives empty documents for ever without reading on.
+    if (mark.pos == document_start_)
+      throw Stop{{place(mark), "this cannot stand here; put the text into quotes"}};
+    document_start_ = mark.pos;
     stack_.clear();
     anchors_.clear();
     root_ = Node{};
@@ -65,7 +69,8 @@ class Builder : public YAML::EventHandler {
     node.start = static_cast<std::uint32_t>(skip_properties(offset(mark)));
     node.place = source_.place_at(node.start);
     node.text = text;
-    bool is_text = tag == "!" || tag == "tag:yaml.org,2002:str" || tag == "tag:yaml.org,2002:binary";
+    bool is_text =
+        tag == "!" || tag == "tag:yaml.org,2002:str" || tag == "tag:yaml.org,2002:binary";
     if (is_text)
       node.kind = Kind::text;
     else
@@ -130,7 +135,8 @@ class Builder : public YAML::EventHandler {
 
   void open(Kind kind, const YAML::Mark& mark, YAML::anchor_t anchor) {
     if (stack_.size() >= static_cast<std::size_t>(yaml_depth_max))
-      throw Stop{{place(mark), "nested more than " + std::to_string(yaml_depth_max) + " levels deep"}};
+      throw Stop{
+          {place(mark), "nested more than " + std::to_string(yaml_depth_max) + " levels deep"}};
     Open top;
     top.node.kind = kind;
     top.node.place = source_.place_at(skip_properties(offset(mark)));
@@ -230,6 +236,7 @@ class Builder : public YAML::EventHandler {
   std::vector<Open> stack_;
   std::unordered_map<YAML::anchor_t, Node> anchors_;
   std::vector<Mistake> mistakes_;
+  int document_start_ = -1;
   std::size_t nodes_ = 0;
   std::size_t alias_nodes_ = 0;
 };
@@ -237,13 +244,15 @@ class Builder : public YAML::EventHandler {
 /// The parser's words in ours, with what to do.
 std::string words_for(const std::string& message) {
   static const std::vector<std::pair<std::string_view, std::string_view>> known = {
-      {"illegal map value", "':' cannot stand here; indent the line as its neighbours, or quote the text"},
+      {"illegal map value",
+       "':' cannot stand here; indent the line as its neighbours, or quote the text"},
       {"illegal block entry", "'-' cannot stand here; check the indentation of the list"},
       {"illegal map key", "'?' cannot stand here; quote the text"},
       {"illegal flow end", "a closing bracket without its opening one"},
       {"end of map not found", "the mapping ends unexpectedly; check the indentation of this line"},
       {"end of map flow not found", "'}' is missing"},
-      {"end of sequence not found", "the list ends unexpectedly; check the indentation of this line"},
+      {"end of sequence not found",
+       "the list ends unexpectedly; check the indentation of this line"},
       {"end of sequence flow not found", "']' is missing"},
       {"illegal EOF in scalar", "the text ends before its closing quote"},
       {"illegal document indicator in scalar", "a document ends ('---') inside of a quoted text"},
@@ -259,13 +268,12 @@ std::string words_for(const std::string& message) {
 
 std::optional<Mistake> illegal_bytes(const Source& source) {
   if (source.text().size() > file_bytes_max)
-    return Mistake{{1, 1}, "the file has more than " + std::to_string(file_bytes_max >> 20) + " MiB"};
+    return Mistake{{1, 1},
+                   "the file has more than " + std::to_string(file_bytes_max >> 20) + " MiB"};
   auto at = first_illegal_byte(source.text());
   if (at == std::string_view::npos)
     return std::nullopt;
-  auto is_control = static_cast<unsigned char>(source.text()[at]) < 0x80;
-  return Mistake{source.place_at(at), is_control ? "a control character; only text may stand here"
-                                                 : "not UTF-8; save the file as UTF-8"};
+  return Mistake{source.place_at(at), words_for_illegal_byte(source.text()[at])};
 }
 
 /// True for `{"`, which is how JSON begins.

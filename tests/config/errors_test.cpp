@@ -23,7 +23,8 @@ std::string replaced(std::string text, const std::string& from, const std::strin
 
 std::string trimmed(const std::string& text) {
   auto first = text.find_first_not_of(' ');
-  return first == std::string::npos ? "" : text.substr(first, text.find_last_not_of(' ') - first + 1);
+  return first == std::string::npos ? ""
+                                    : text.substr(first, text.find_last_not_of(' ') - first + 1);
 }
 
 /// What stands between the backticks of a cell.

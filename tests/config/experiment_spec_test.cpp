@@ -1,6 +1,6 @@
 #include <catch2/catch.hpp>
 
-#include <chrono>
+#include <ctime>
 
 #include "tests/config/support.hpp"
 
@@ -75,8 +75,8 @@ TEST_CASE("the defaults of a short file are filled in", "[config]") {
 
 TEST_CASE("the tutorial's own file loads with nothing but the notice of what is ignored",
           "[config]") {
-  auto text = text_of(std::string(AUTOTUNE_SOURCE_DIR) +
-                      "/../shared/acceptance/autotune-mnist-keras.yaml");
+  auto text =
+      text_of(std::string(AUTOTUNE_SOURCE_DIR) + "/../shared/acceptance/autotune-mnist-keras.yaml");
   if (text.empty()) {
     WARN("skipped: ../shared/acceptance is not here");
     return;
@@ -100,8 +100,9 @@ TEST_CASE("our own file in the form of the tutorial's loads the same way", "[con
             "nodeSelector, securityContext.runAsUser, imagePullPolicy, image"});
   const auto& spec = file.experiments.at(0).spec;
   CHECK(spec.aistore().secret() == "store-key");
-  CHECK(spec.search_space_json() ==
-        R"({"width":{"_type":"choice","_value":[8,16]},"rate":{"_type":"choice","_value":[0.001,1e-2]}})");
+  CHECK(
+      spec.search_space_json() ==
+      R"({"width":{"_type":"choice","_value":[8,16]},"rate":{"_type":"choice","_value":[0.001,1e-2]}})");
   LoadOptions options;
   options.honor_run_as_user = true;
   file = load_text(fixture("keras.yaml"), "keras.yaml", {}, options);
@@ -128,7 +129,8 @@ TEST_CASE("arguments of algorithms are taken in both dialects and in both forms"
 }
 
 TEST_CASE("a program may be the tuner", "[config]") {
-  auto file = load_text(experiment_with("  tuner: {command: [python3, tune.py], classArgs: {a: 1}}\n"), "f");
+  auto file = load_text(
+      experiment_with("  tuner: {command: [python3, tune.py], classArgs: {a: 1}}\n"), "f");
   CHECK(printed(file).empty());
   const auto& tuner = file.experiments.at(0).spec.tuner();
   CHECK(tuner.name().empty());
@@ -169,7 +171,8 @@ TEST_CASE("several goals and constraints are read", "[config]") {
 }
 
 TEST_CASE("tuner, assessor and advisor rule each other as the file format says", "[config]") {
-  auto spec = spec_of(experiment_with("  tuner: {name: TPE}\n  advisor: {name: BOHB}\n  assessor: {name: Medianstop}\n"));
+  auto spec = spec_of(experiment_with(
+      "  tuner: {name: TPE}\n  advisor: {name: BOHB}\n  assessor: {name: Medianstop}\n"));
   CHECK(spec.tuner().name() == "TPE");
   CHECK_FALSE(spec.has_advisor());
   CHECK(spec.assessor().name() == "Medianstop");
@@ -189,7 +192,8 @@ TEST_CASE("aistore has two later names", "[config]") {
 }
 
 TEST_CASE("collectors take the fields of their kind", "[config]") {
-  auto spec = spec_of(experiment_with("  metricsCollector: {kind: tensorboard, path: logs, tag: acc}\n"));
+  auto spec =
+      spec_of(experiment_with("  metricsCollector: {kind: tensorboard, path: logs, tag: acc}\n"));
   CHECK(spec.metrics_collector().path() == "logs");
   CHECK(spec.metrics_collector().tag() == "acc");
   spec = spec_of(experiment_with("  metricsCollector: {kind: file, path: out.txt}\n"));
@@ -204,23 +208,31 @@ TEST_CASE("a launcher is a name or a mapping whose rest is kept", "[config]") {
   CHECK(spec.launcher().options_json() == R"({"partition":"gpu","retries":3})");
   LoadOptions options;
   options.default_launcher = "";
-  CHECK(load_text(experiment_with(""), "f", {}, options).experiments.at(0).spec.launcher().kind().empty());
+  CHECK(load_text(experiment_with(""), "f", {}, options)
+            .experiments.at(0)
+            .spec.launcher()
+            .kind()
+            .empty());
   // A trial that is only simulated runs nothing.
-  auto file = load_text("apiVersion: tensorstack.dev/v1beta1\nkind: AutoTuneExperiment\n"
-                        "metadata: {name: a}\nspec:\n  maxTrialNum: 1\n  launcher: simulated\n"
-                        "  searchSpace: '{\"x\": {\"_type\": \"uniform\", \"_value\": [0, 1]}}'\n",
-                        "f");
+  auto file = load_text(
+      "apiVersion: tensorstack.dev/v1beta1\nkind: AutoTuneExperiment\n"
+      "metadata: {name: a}\nspec:\n  maxTrialNum: 1\n  launcher: simulated\n"
+      "  searchSpace: '{\"x\": {\"_type\": \"uniform\", \"_value\": [0, 1]}}'\n",
+      "f");
   CHECK(printed(file).empty());
 }
 
 TEST_CASE("what a cluster exports is accepted", "[config]") {
-  auto text = "apiVersion: tensorstack.dev/v1beta1\nkind: AutoTuneExperimentList\nmetadata: {resourceVersion: '1'}\n"
-              "items:\n- apiVersion: tensorstack.dev/v1beta1\n  kind: AutoTuneExperiment\n"
-              "  metadata:\n    name: a\n    namespace: demo\n    uid: 5\n    generation: 3\n    managedFields: [{manager: x}]\n"
-              "    labels: {team: vision}\n    annotations: {note: 'yes'}\n"
-              "  status: {phase: DONE, anything: [1]}\n"
-              "  spec:\n    maxTrialNum: 1\n    launcher: simulated\n"
-              "    searchSpace: '{\"x\": {\"_type\": \"uniform\", \"_value\": [0, 1]}}'\n";
+  auto text =
+      "apiVersion: tensorstack.dev/v1beta1\nkind: AutoTuneExperimentList\nmetadata: "
+      "{resourceVersion: '1'}\n"
+      "items:\n- apiVersion: tensorstack.dev/v1beta1\n  kind: AutoTuneExperiment\n"
+      "  metadata:\n    name: a\n    namespace: demo\n    uid: 5\n    generation: 3\n    "
+      "managedFields: [{manager: x}]\n"
+      "    labels: {team: vision}\n    annotations: {note: 'yes'}\n"
+      "  status: {phase: DONE, anything: [1]}\n"
+      "  spec:\n    maxTrialNum: 1\n    launcher: simulated\n"
+      "    searchSpace: '{\"x\": {\"_type\": \"uniform\", \"_value\": [0, 1]}}'\n";
   auto file = load_text(text, "f");
   CHECK(printed(file).empty());
   REQUIRE(file.experiments.size() == 1);
@@ -238,9 +250,12 @@ TEST_CASE("several documents are several experiments, each with its own places",
 }
 
 TEST_CASE("a whole file may be JSON", "[config]") {
-  auto text = "{\"apiVersion\": \"tensorstack.dev/v1beta1\",\n\t\"kind\": \"AutoTuneExperiment\",\n"
-              "\t\"metadata\": {\"name\": \"a\"},\n\t\"spec\": {\"maxTrialNum\": 0, \"launcher\": \"simulated\",\n"
-              "\t\t\"searchSpace\": \"{\\\"x\\\": {\\\"_type\\\": \\\"uniform\\\", \\\"_value\\\": [1, 0]}}\"}}\n";
+  auto text =
+      "{\"apiVersion\": \"tensorstack.dev/v1beta1\",\n\t\"kind\": \"AutoTuneExperiment\",\n"
+      "\t\"metadata\": {\"name\": \"a\"},\n\t\"spec\": {\"maxTrialNum\": 0, \"launcher\": "
+      "\"simulated\",\n"
+      "\t\t\"searchSpace\": \"{\\\"x\\\": {\\\"_type\\\": \\\"uniform\\\", \\\"_value\\\": [1, "
+      "0]}}\"}}\n";
   CHECK(printed(load_text(text, "f.json")) ==
         std::vector<std::string>{
             "f.json:4:26: error: spec.maxTrialNum: must be from 1 to 1000000000, not 0",
@@ -267,8 +282,9 @@ TEST_CASE("an experiment without any end is warned of", "[config]") {
 TEST_CASE("errors of other layers find the place of their path, else of its parent", "[config]") {
   auto file = load_text(fixture("experiment.yaml"), "exp.yaml", {"spec.tuner.classArgs.gamma=9"});
   const auto& places = file.experiments.at(0).places;
-  CHECK(format(places.diagnostic(Severity::error, "spec.tuner.classArgs.constant_liar_type", "no")) ==
-        "exp.yaml:60:69: error: spec.tuner.classArgs.constant_liar_type: no");
+  CHECK(
+      format(places.diagnostic(Severity::error, "spec.tuner.classArgs.constant_liar_type", "no")) ==
+      "exp.yaml:60:69: error: spec.tuner.classArgs.constant_liar_type: no");
   CHECK(format(places.diagnostic(Severity::error, "spec.tuner.classArgs.gamma", "no")) ==
         "--set spec.tuner.classArgs.gamma=9: error: spec.tuner.classArgs.gamma: no");
   CHECK(format(places.diagnostic(Severity::error, "spec.searchSpace.layers._type", "no")) ==
@@ -289,11 +305,11 @@ TEST_CASE("a file with a thousand parameters is read within fifty milliseconds",
   }
   space += "}";
   auto text = experiment_with("  initialTrials: [{" + trials + "}]\n", space);
-  auto best = std::chrono::steady_clock::duration::max();
+  double best = 1e9;  // of the processor's time, for other programs may run beside the tests
   for (int i = 0; i < 5; ++i) {
-    auto start = std::chrono::steady_clock::now();
+    auto start = std::clock();
     auto file = load_text(text, "f");
-    best = std::min(best, std::chrono::steady_clock::now() - start);
+    best = std::min(best, 1e3 * static_cast<double>(std::clock() - start) / CLOCKS_PER_SEC);
     REQUIRE(printed(file).empty());
   }
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
@@ -301,5 +317,5 @@ TEST_CASE("a file with a thousand parameters is read within fifty milliseconds",
 #else
   constexpr int slower = 1;
 #endif
-  CHECK(best < std::chrono::milliseconds(50) * slower);
+  CHECK(best < 50 * slower);
 }

@@ -35,21 +35,18 @@ Place found_77(const std::string& yaml) {
 }  // namespace
 
 TEST_CASE("places inside of JSON text are those of the file in every style of YAML", "[config]") {
-  auto yaml = GENERATE(as<std::string>{},
-                       "key: |-\n  {\n    \"a\": [1,\n       77]\n  }\n",
-                       "key: |\n\n  {\"b\": \"ä\",\n\n   \"a\": [1, 77]}\n\nother: 1\n",
-                       "key: |2\n    {\"a\":\n  [1, 77]}\n",
-                       "key: >-\n  {\"a\":\n  [1,\n\n      77]}\n",
-                       "key: >\n  {\n    \"b\": \"it's\", \"a\": [1, 77]\n  }\n",
-                       "key: '{\"b\": \"it''s\", \"a\": [1, 77]}'\n",
-                       "key: '{\"a\":\n\n    [1,\n  77]}'\n",
-                       "key: \"{\\\"a\\\": [1, 77]}\"\n",
-                       "key: \"{\\\"b\\\": \\\"\\u00e4\\\", \\n\\n \\\n    \\\"a\\\": [1,\n\n   77]}\"\n",
-                       "key: \"{\\\"b\\\": 1,\n    \\n \\t\\x20 \\\"a\\\": [1, 77]}\"\n",
-                       "key: &anchor |-\n  {\"a\": [1, 77]}\n",
-                       "key: !!str\n  \"{\\\"a\\\": [1, 77]}\"\n",
-                       "# 测试\nkey: |-\n  {\"b\": \"测试\", \"a\": [1, 77]}\n",
-                       "key: |-\r\n  {\r\n    \"a\": [1, 77]}\r\n");
+  auto yaml =
+      GENERATE(as<std::string>{}, "key: |-\n  {\n    \"a\": [1,\n       77]\n  }\n",
+               "key: |\n\n  {\"b\": \"ä\",\n\n   \"a\": [1, 77]}\n\nother: 1\n",
+               "key: |2\n    {\"a\":\n  [1, 77]}\n", "key: >-\n  {\"a\":\n  [1,\n\n      77]}\n",
+               "key: >\n  {\n    \"b\": \"it's\", \"a\": [1, 77]\n  }\n",
+               "key: '{\"b\": \"it''s\", \"a\": [1, 77]}'\n", "key: '{\"a\":\n\n    [1,\n  77]}'\n",
+               "key: \"{\\\"a\\\": [1, 77]}\"\n",
+               "key: \"{\\\"b\\\": \\\"\\u00e4\\\", \\n\\n \\\n    \\\"a\\\": [1,\n\n   77]}\"\n",
+               "key: \"{\\\"b\\\": 1,\n    \\n \\t\\x20 \\\"a\\\": [1, 77]}\"\n",
+               "key: &anchor |-\n  {\"a\": [1, 77]}\n", "key: !!str\n  \"{\\\"a\\\": [1, 77]}\"\n",
+               "# 测试\nkey: |-\n  {\"b\": \"测试\", \"a\": [1, 77]}\n",
+               "key: |-\r\n  {\r\n    \"a\": [1, 77]}\r\n");
   CAPTURE(yaml);
   CHECK(place_of_77(yaml) == found_77(yaml));
 }
@@ -62,13 +59,16 @@ TEST_CASE("columns count characters, not bytes", "[config]") {
 TEST_CASE("a mistake in a multi-line plain text is told where it is", "[config]") {
   auto file = load_text(test::experiment_with("", "") + "", "f");
   (void)file;
-  std::string text = "apiVersion: tensorstack.dev/v1beta1\nkind: AutoTuneExperiment\n"
-                     "metadata: {name: a}\nspec:\n  maxTrialNum: 1\n  searchSpace:\n"
-                     "    [1,\n    2]\n";
+  std::string text =
+      "apiVersion: tensorstack.dev/v1beta1\nkind: AutoTuneExperiment\n"
+      "metadata: {name: a}\nspec:\n  maxTrialNum: 1\n  searchSpace:\n"
+      "    [1,\n    2]\n";
   auto lines = test::printed(load_text(text, "f"));
   REQUIRE_FALSE(lines.empty());
-  CHECK(lines.front() == "f:5:3: error: spec.trainingConfig: is missing: what a trial runs: {type, tasks: [...]}");
-  CHECK(lines.back() == "f:7:5: error: spec.searchSpace: must be JSON text or a mapping, not a list");
+  CHECK(lines.front() ==
+        "f:5:3: error: spec.trainingConfig: is missing: what a trial runs: {type, tasks: [...]}");
+  CHECK(lines.back() ==
+        "f:7:5: error: spec.searchSpace: must be JSON text or a mapping, not a list");
 }
 
 TEST_CASE("content that cannot be found in the file is placed at its start", "[config]") {
@@ -100,6 +100,8 @@ TEST_CASE("the JSON reader names what is wrong", "[config]") {
       {"[\"\\ud800\"]", "half of a surrogate pair is no character", {1, 3}},
       {"[1, // one\n2]", "JSON has no comments; remove this one", {1, 5}},
       {"[1, # one\n2]", "JSON has no comments; remove this one", {1, 5}},
+      {"[1e999]", "'1e999' is too large for a number", {1, 2}},
+      {"[\"\xff\"]", "not UTF-8; save the file as UTF-8", {1, 3}},
       {"{\"a\": 1, \"a\": 2}", "'a' stands here a second time", {1, 10}},
   }));
   CAPTURE(c.text);
@@ -110,7 +112,8 @@ TEST_CASE("the JSON reader names what is wrong", "[config]") {
 }
 
 TEST_CASE("the JSON reader keeps what it reads", "[config]") {
-  auto tree = read_json(Source("{\"s\": \"\\u00e4\\ud83d\\ude00\\n\\/\", \"n\": 1.50, \"z\": null}"));
+  auto tree =
+      read_json(Source("{\"s\": \"\\u00e4\\ud83d\\ude00\\n\\/\", \"n\": 1.50, \"z\": null}"));
   REQUIRE(tree.root);
   CHECK(tree.root->find("s")->text == "ä😀\n/");
   CHECK(tree.root->find("n")->text == "1.50");

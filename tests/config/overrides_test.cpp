@@ -19,24 +19,32 @@ pb::ExperimentSpec overridden(const std::vector<std::string>& overrides) {
 
 TEST_CASE("an override sets what it names", "[config]") {
   CHECK(overridden({"spec.maxTrialNum=2"}).max_trial_num() == 2);
-  CHECK(overridden({"spec.trainingConfig.tasks[0].replicas=1"}).training_config().tasks(0).replicas() == 1);
+  CHECK(overridden({"spec.trainingConfig.tasks[0].replicas=1"})
+            .training_config()
+            .tasks(0)
+            .replicas() == 1);
   CHECK(overridden({"spec.trainingConfig.tasks[0].template.spec.containers[0].command[0]=python"})
-            .training_config().tasks(0).container().command(0) == "python");
+            .training_config()
+            .tasks(0)
+            .container()
+            .command(0) == "python");
   CHECK(overridden({"metadata.name=other"}).name() == "other");
   CHECK(overridden({"metadata.labels[\"a.b/c=d\"]=x=y"}).labels().at("a.b/c=d") == "x=y");
   CHECK(overridden({"spec.seed=1", "spec.seed=2"}).seed() == 2);
 }
 
 TEST_CASE("an override makes what is missing on its way", "[config]") {
-  CHECK(overridden({"spec.launcher.kind=simulated", "spec.launcher.formula='x^2'"}).launcher().options_json() ==
-        R"({"formula":"x^2"})");
+  CHECK(overridden({"spec.launcher.kind=simulated", "spec.launcher.formula='x^2'"})
+            .launcher()
+            .options_json() == R"({"formula":"x^2"})");
   auto spec = overridden({"spec.trainingConfig.tasks[0].template.spec.containers[0].args[0]=-v"});
   CHECK(spec.training_config().tasks(0).container().args(0) == "-v");
 }
 
 TEST_CASE("an override reaches into JSON text", "[config]") {
   auto spec = overridden({"spec.searchSpace.layers._value[1]=9", "spec.tuner.classArgs.gamma=25"});
-  CHECK_THAT(spec.search_space_json(), Catch::Contains(R"("layers":{"_type":"randint","_value":[1,9]})"));
+  CHECK_THAT(spec.search_space_json(),
+             Catch::Contains(R"("layers":{"_type":"randint","_value":[1,9]})"));
   CHECK_THAT(spec.tuner().class_args_json(), Catch::Contains(R"("gamma":25)"));
 }
 
@@ -56,12 +64,14 @@ TEST_CASE("an empty value removes the field", "[config]") {
 TEST_CASE("mistakes in an overriding JSON text name the override", "[config]") {
   auto file = load_text(experiment_with(""), "f", {"spec.searchSpace='{\"x\": '"});
   REQUIRE_FALSE(file.diagnostics.empty());
-  CHECK(format(file.diagnostics[0]) == "--set spec.searchSpace='{\"x\": ': error: spec.searchSpace: the "
-                                       "JSON text ends where a value is missing");
+  CHECK(format(file.diagnostics[0]) ==
+        "--set spec.searchSpace='{\"x\": ': error: spec.searchSpace: the "
+        "JSON text ends where a value is missing");
 }
 
 TEST_CASE("what an override does wrong to several experiments is told once", "[config]") {
   auto file = load_text(experiment_with("") + "---\n" + experiment_with(""), "f", {"spec.sead=1"});
-  CHECK(printed(file) == std::vector<std::string>{
-                             "--set spec.sead=1: error: spec.sead: unknown field; did you mean 'seed'?"});
+  CHECK(printed(file) ==
+        std::vector<std::string>{
+            "--set spec.sead=1: error: spec.sead: unknown field; did you mean 'seed'?"});
 }

@@ -74,9 +74,10 @@ TEST_CASE("a choice of mappings without _name is a plain one", "[config]") {
 }
 
 TEST_CASE("a search space may be a mapping of YAML", "[config]") {
-  auto text = "apiVersion: tensorstack.dev/v1beta1\nkind: AutoTuneExperiment\n"
-              "metadata: {name: a}\nspec:\n  maxTrialNum: 1\n  launcher: simulated\n"
-              "  searchSpace:\n    lr:\n      _type: loguniform\n      _value: [1e-4, .1]\n";
+  auto text =
+      "apiVersion: tensorstack.dev/v1beta1\nkind: AutoTuneExperiment\n"
+      "metadata: {name: a}\nspec:\n  maxTrialNum: 1\n  launcher: simulated\n"
+      "  searchSpace:\n    lr:\n      _type: loguniform\n      _value: [1e-4, .1]\n";
   auto file = load_text(text, "f");
   CHECK(printed(file).empty());
   CHECK(file.experiments.at(0).spec.search_space_json() ==
@@ -103,24 +104,20 @@ TEST_CASE("all mistakes of stored JSON text come in one error", "[config]") {
 }
 
 TEST_CASE("values that no algorithm could draw from are refused", "[config]") {
-  auto parameter = GENERATE(as<std::string>{},
-                            R"({"_type": "randint", "_value": [1, 9007199254740993]})",
-                            R"({"_type": "uniform", "_value": [-1e308, 1e308]})",
-                            R"({"_type": "uniform", "_value": [0, "1"]})",
-                            R"({"_type": "uniform", "_value": [0, null]})",
-                            R"({"_type": "uniform", "_value": [0, 1, 0.1]})",
-                            R"({"_type": "qloguniform", "_value": [-1, 1, 0.1]})",
-                            R"({"_type": "quniform", "_value": [0, 1, -0.1]})",
-                            R"({"_type": "qnormal", "_value": [0, 0, 1]})",
-                            R"({"_type": "choice", "_value": {"a": 1}})",
-                            R"({"_type": "layer_choice", "_value": []})",
-                            R"({"_type": "input_choice", "_value": ["a"]})",
-                            R"({"_type": "input_choice", "_value": {"candidates": ["a"]}})",
-                            R"({"_type": "input_choice", "_value": {"candidates": [], "n_chosen": 1}})",
-                            R"({"_type": "choice", "_value": [{"_name": 3}]})",
-                            R"({"_type": "choice", "_value": [{"_name": "a", "b": 3}]})",
-                            R"({"_type": "choice", "_value": [1], "q": 1})", R"({"_type": 5})",
-                            R"("uniform")");
+  auto parameter = GENERATE(
+      as<std::string>{}, R"({"_type": "randint", "_value": [1, 9007199254740993]})",
+      R"({"_type": "uniform", "_value": [-1e308, 1e308]})",
+      R"({"_type": "uniform", "_value": [0, "1"]})", R"({"_type": "uniform", "_value": [0, null]})",
+      R"({"_type": "uniform", "_value": [0, 1, 0.1]})",
+      R"({"_type": "qloguniform", "_value": [-1, 1, 0.1]})",
+      R"({"_type": "quniform", "_value": [0, 1, -0.1]})",
+      R"({"_type": "qnormal", "_value": [0, 0, 1]})", R"({"_type": "choice", "_value": {"a": 1}})",
+      R"({"_type": "layer_choice", "_value": []})", R"({"_type": "input_choice", "_value": ["a"]})",
+      R"({"_type": "input_choice", "_value": {"candidates": ["a"]}})",
+      R"({"_type": "input_choice", "_value": {"candidates": [], "n_chosen": 1}})",
+      R"({"_type": "choice", "_value": [{"_name": 3}]})",
+      R"({"_type": "choice", "_value": [{"_name": "a", "b": 3}]})",
+      R"({"_type": "choice", "_value": [1], "q": 1})", R"({"_type": 5})", R"("uniform")");
   CAPTURE(parameter);
   CHECK_FALSE(read_search_space("{\"x\": " + parameter + "}"));
 }

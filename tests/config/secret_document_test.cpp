@@ -31,8 +31,13 @@ TEST_CASE("a Secret beside an experiment is decoded", "[config]") {
 TEST_CASE("base64 is decoded to the byte", "[config]") {
   // RFC 4648, section 10.
   auto [text, bytes] = GENERATE(table<std::string, std::string>({
-      {"Zg==", "f"}, {"Zm8=", "fo"}, {"Zm9v", "foo"}, {"Zm9vYg==", "foob"},
-      {"Zm9vYmE=", "fooba"}, {"Zm9vYmFy", "foobar"}, {"//79", "\xff\xfe\xfd"},
+      {"Zg==", "f"},
+      {"Zm8=", "fo"},
+      {"Zm9v", "foo"},
+      {"Zm9vYg==", "foob"},
+      {"Zm9vYmE=", "fooba"},
+      {"Zm9vYmFy", "foobar"},
+      {"//79", "\xff\xfe\xfd"},
   }));
   auto file = load_secret("data: {k: '" + text + "'}\n");
   REQUIRE(file.ok());

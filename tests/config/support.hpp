@@ -31,14 +31,17 @@ inline std::vector<std::string> printed(const LoadedFile& file) {
 }
 
 /// A small experiment that is right, with `more` as further lines of `spec` (indented by two).
-inline std::string experiment_with(const std::string& more,
-                                   const std::string& space = R"({"x": {"_type": "uniform", "_value": [0, 1]}})") {
+inline std::string experiment_with(
+    const std::string& more,
+    const std::string& space = R"({"x": {"_type": "uniform", "_value": [0, 1]}})") {
   return "apiVersion: tensorstack.dev/v1beta1\n"
          "kind: AutoTuneExperiment\n"
          "metadata: {name: small}\n"
          "spec:\n"
          "  maxTrialNum: 3\n"
-         "  searchSpace: '" + space + "'\n"
+         "  searchSpace: '" +
+         space +
+         "'\n"
          "  trainingConfig:\n"
          "    type: generic\n"
          "    tasks:\n"

@@ -11,14 +11,16 @@ std::string with_training(const std::string& lines) {
   return "apiVersion: tensorstack.dev/v1beta1\nkind: AutoTuneExperiment\nmetadata: {name: a}\n"
          "spec:\n  maxTrialNum: 1\n"
          "  searchSpace: '{\"x\": {\"_type\": \"uniform\", \"_value\": [0, 1]}}'\n"
-         "  trainingConfig:\n" + lines;
+         "  trainingConfig:\n" +
+         lines;
 }
 
 /// A task of one container, whose pod has these fields beside `command`.
 std::string with_container(const std::string& fields, const std::string& pod = "") {
-  return with_training("    type: pytorch\n    tasks:\n      - type: master\n        template:\n"
-                       "          spec:\n" + pod +
-                       "            containers:\n              - command: [train]\n" + fields);
+  return with_training(
+      "    type: pytorch\n    tasks:\n      - type: master\n        template:\n"
+      "          spec:\n" +
+      pod + "            containers:\n              - command: [train]\n" + fields);
 }
 
 pb::Container container_of(const std::string& text) {
@@ -43,7 +45,8 @@ TEST_CASE("everything that the training configuration has is read", "[config]") 
       "    torchrunConfig: {enabled: true, procPerNode: 2}\n"
       "    tasks:\n"
       "      - {type: master, template: {spec: {containers: [{command: [a]}]}}}\n"
-      "      - {type: worker, replicas: 3, restartPolicy: ExitCode, template: {spec: {containers: [{command: [b]}]}}}\n"));
+      "      - {type: worker, replicas: 3, restartPolicy: ExitCode, template: {spec: {containers: "
+      "[{command: [b]}]}}}\n"));
   const auto& training = spec.training_config();
   CHECK(training.queue() == "default");
   CHECK(training.priority() == "50");
@@ -63,8 +66,9 @@ TEST_CASE("the main container is the one named as the type, else the first", "[c
       "              - {name: xgboost, command: [train], securityContext: {runAsUser: 7}}\n"
       "            securityContext: {runAsUser: 5}\n");
   auto file = load_text(named, "f");
-  CHECK(messages(named) == std::vector<std::string>{
-      "tasks: the process launcher ignores: securityContext.runAsUser, container 'sidecar'"});
+  CHECK(messages(named) ==
+        std::vector<std::string>{
+            "tasks: the process launcher ignores: securityContext.runAsUser, container 'sidecar'"});
   const auto& task = file.experiments.at(0).spec.training_config().tasks(0);
   CHECK(task.container().name() == "xgboost");
   CHECK(task.run_as_user() == 7);
@@ -75,7 +79,8 @@ TEST_CASE("a container's environment is read with where its values come from", "
   auto container = container_of(with_container(
       "                env:\n"
       "                  - {name: A, value: 'x $(B) ${parameters.x}'}\n"
-      "                  - {name: B, valueFrom: {secretKeyRef: {name: s, key: k, optional: true}}}\n"
+      "                  - {name: B, valueFrom: {secretKeyRef: {name: s, key: k, optional: "
+      "true}}}\n"
       "                  - {name: C, valueFrom: {fieldRef: {fieldPath: metadata.name}}}\n"
       "                  - {name: D}\n"
       "                envFrom: [{prefix: P_, secretRef: {name: s}}]\n"));
@@ -89,9 +94,10 @@ TEST_CASE("a container's environment is read with where its values come from", "
 }
 
 TEST_CASE("resources are read, and a limit alone is also the request", "[config]") {
-  auto container = container_of(with_container(
-      "                resources:\n                  limits: {cpu: 1500m, memory: 1.5G, nvidia.com/gpu: 2}\n"
-      "                  requests: {cpu: 1}\n"));
+  auto container =
+      container_of(with_container("                resources:\n                  limits: {cpu: "
+                                  "1500m, memory: 1.5G, nvidia.com/gpu: 2}\n"
+                                  "                  requests: {cpu: 1}\n"));
   CHECK(container.limits().cpu() == 1.5);
   CHECK(container.limits().memory_bytes() == 1'500'000'000);
   CHECK(container.limits().gpus() == 2);
@@ -113,8 +119,8 @@ TEST_CASE("volumes of every kind are read", "[config]") {
       "              - {name: d, secret: {secretName: s}}\n"
       "              - {name: e, emptyDir: }\n"
       "              - {name: f, configMap: {name: m}}\n");
-  CHECK(messages(text) == std::vector<std::string>{
-                              "tasks: the process launcher ignores: volumes.configMap"});
+  CHECK(messages(text) ==
+        std::vector<std::string>{"tasks: the process launcher ignores: volumes.configMap"});
   auto spec = spec_of(text);
   const auto& task = spec.training_config().tasks(0);
   REQUIRE(task.volumes_size() == 6);
@@ -132,8 +138,9 @@ TEST_CASE("the whole template is kept for launchers that hand it on", "[config]"
   auto spec = spec_of(with_container("                tty: true\n",
                                      "            terminationGracePeriodSeconds: 0\n"));
   const auto& task = spec.training_config().tasks(0);
-  CHECK(task.template_json() ==
-        R"({"spec":{"terminationGracePeriodSeconds":0,"containers":[{"command":["train"],"tty":true}]}})");
+  CHECK(
+      task.template_json() ==
+      R"({"spec":{"terminationGracePeriodSeconds":0,"containers":[{"command":["train"],"tty":true}]}})");
   CHECK(task.termination_grace_period_ms() == 0);
 }
 
@@ -153,26 +160,36 @@ TEST_CASE("what is ignored depends on the launcher alone", "[config]") {
 
 TEST_CASE("mistakes of the training configuration are told", "[config]") {
   auto [text, message] = GENERATE(table<std::string, std::string>({
-      {with_training("    tasks: []\n    type: pytorch\n"), "tasks: must not be empty: a trial needs something to run"},
-      {with_training("    type: pytorch\n"), "tasks: is missing: a list with a role of the trial in each element"},
+      {with_training("    tasks: []\n    type: pytorch\n"),
+       "tasks: must not be empty: a trial needs something to run"},
+      {with_training("    type: pytorch\n"),
+       "tasks: is missing: a list with a role of the trial in each element"},
       {with_training("    type: pytorch\n    tasks: [{type: master}]\n"),
        "template: is missing: what the replicas run: {spec: {containers: [...]}}"},
-      {with_training("    type: pytorch\n    tasks: [{template: {spec: {containers: [{command: [a]}]}}}]\n"),
+      {with_training(
+           "    type: pytorch\n    tasks: [{template: {spec: {containers: [{command: [a]}]}}}]\n"),
        "type: is missing: the role, one of master, worker"},
-      {with_training("    type: xgboost\n    torchrunConfig: {}\n    tasks: [{type: master, template: {spec: {containers: [{command: [a]}]}}}]\n"),
+      {with_training("    type: xgboost\n    torchrunConfig: {}\n    tasks: [{type: master, "
+                     "template: {spec: {containers: [{command: [a]}]}}}]\n"),
        "torchrunConfig: belongs to type pytorch, not xgboost"},
-      {with_training("    type: generic\n    runPolicy: {activeDeadlineSeconds: 0}\n    tasks: [{template: {spec: {containers: [{command: [a]}]}}}]\n"),
+      {with_training("    type: generic\n    runPolicy: {activeDeadlineSeconds: 0}\n    tasks: "
+                     "[{template: {spec: {containers: [{command: [a]}]}}}]\n"),
        "activeDeadlineSeconds: must be greater than 0; leave it out for no limit"},
-      {with_container("                args: [1]\n"), "args[0]: must be text; write it in quotes: \"1\""},
+      {with_container("                args: [1]\n"),
+       "args[0]: must be text; write it in quotes: \"1\""},
       {with_container("                args: ['${trial.seq}']\n"),
        "args[0]: '${trial.seq}' is unknown; known are id, sequence"},
-      {with_container("                env: [{name: A=B}]\n"), "name: 'A=B' is no variable's name: it holds a '='"},
-      {with_container("                env: [{name: A, value: 1}]\n"), "value: must be text; write it in quotes: \"1\""},
-      {with_container("                env: [{name: A, value: x, valueFrom: {fieldRef: {fieldPath: a}}}]\n"),
+      {with_container("                env: [{name: A=B}]\n"),
+       "name: 'A=B' is no variable's name: it holds a '='"},
+      {with_container("                env: [{name: A, value: 1}]\n"),
+       "value: must be text; write it in quotes: \"1\""},
+      {with_container(
+           "                env: [{name: A, value: x, valueFrom: {fieldRef: {fieldPath: a}}}]\n"),
        "valueFrom: cannot stand beside 'value'; remove one"},
       {with_container("", "            volumes: [{name: a, emptyDir: {}, hostPath: {path: /}}]\n"),
        "hostPath: is a second source; emptyDir stands there already, and a volume has one"},
-      {with_container("", "            volumes: [{name: a, emptyDir: {}}, {name: a, emptyDir: {}}]\n"),
+      {with_container("",
+                      "            volumes: [{name: a, emptyDir: {}}, {name: a, emptyDir: {}}]\n"),
        "name: 'a' names another volume already"},
       {with_container("", "            terminationGracePeriodSeconds: -1\n"),
        "terminationGracePeriodSeconds: must be from 0 to 86400, not -1"},
@@ -182,6 +199,8 @@ TEST_CASE("mistakes of the training configuration are told", "[config]") {
 }
 
 TEST_CASE("references to parameters that algorithms add are known", "[config]") {
-  CHECK(messages(with_container("                args: ['${parameters.x}', '${parameters.TRIAL_BUDGET}', "
-                                "'${trial.id}', '$${HOME}', '${HOME}', '${parameters.x']\n")).empty());
+  CHECK(messages(with_container(
+                     "                args: ['${parameters.x}', '${parameters.TRIAL_BUDGET}', "
+                     "'${trial.id}', '$${HOME}', '${HOME}', '${parameters.x']\n"))
+            .empty());
 }

@@ -28,14 +28,18 @@ std::string mistake_of(const std::string& yaml) {
 
 TEST_CASE("plain scalars have the types of YAML's core schema", "[config]") {
   auto [text, json] = GENERATE(table<std::string, std::string>({
-      {"16", "16"}, {"-3", "-3"}, {"0.1", "0.1"}, {"1e-4", "1e-4"}, {"1.50", "1.50"},
-      {"+12", "12"}, {".5", "0.5"}, {"1.", "1.0"}, {"007", "7"}, {"0x1F", "31"}, {"0o17", "15"},
-      {"-.5e3", "-0.5e3"}, {"true", "true"}, {"True", "true"}, {"FALSE", "false"},
-      {"null", "null"}, {"~", "null"}, {"yes", "\"yes\""}, {"on", "\"on\""}, {"1_000", "\"1_000\""},
-      {".inf", "\".inf\""}, {".nan", "\".nan\""}, {"1.2.3", "\"1.2.3\""}, {"-", "\"-\""},
-      {"1e", "\"1e\""}, {"0x", "\"0x\""}, {"2000m", "\"2000m\""}, {"'16'", "\"16\""},
-      {"\"true\"", "\"true\""}, {"!!str 16", "\"16\""}, {"!!int '16'", "16"},
-      {"!own 16", "16"}, {"|-\n  16", "\"16\""},
+      {"16", "16"},           {"-3", "-3"},           {"0.1", "0.1"},
+      {"1e-4", "1e-4"},       {"1.50", "1.50"},       {"+12", "12"},
+      {".5", "0.5"},          {"1.", "1.0"},          {"007", "7"},
+      {"0x1F", "31"},         {"0o17", "15"},         {"-.5e3", "-0.5e3"},
+      {"true", "true"},       {"True", "true"},       {"FALSE", "false"},
+      {"null", "null"},       {"~", "null"},          {"yes", "\"yes\""},
+      {"on", "\"on\""},       {"1_000", "\"1_000\""}, {"1e999", "\"1e999\""},
+      {".inf", "\".inf\""},   {".nan", "\".nan\""},   {"1.2.3", "\"1.2.3\""},
+      {"-", "\"-\""},         {"1e", "\"1e\""},       {"0x", "\"0x\""},
+      {"2000m", "\"2000m\""}, {"'16'", "\"16\""},     {"\"true\"", "\"true\""},
+      {"!!str 16", "\"16\""}, {"!!int '16'", "16"},   {"!own 16", "16"},
+      {"|-\n  16", "\"16\""},
   }));
   if (text == "-")
     return;  // a list's dash, not a scalar
@@ -113,6 +117,10 @@ TEST_CASE("a value that is missing stands where its key does", "[config]") {
   CHECK(node.find("a")->place == Place{1, 1});
   CHECK(node.find("b")->place == Place{2, 4});
   CHECK(node.find("c")->find("d")->place == Place{3, 5});
+}
+
+TEST_CASE("a stray comma does not make empty documents for ever", "[config]") {
+  CHECK(mistake_of(", a") == "this cannot stand here; put the text into quotes");
 }
 
 TEST_CASE("bytes that are no text are refused with their place", "[config]") {
