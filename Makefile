@@ -25,7 +25,7 @@ export CCACHE_NOHASHDIR ?= 1
 # TSan of g++ 12 dies where the kernel places memory too randomly, hence a fixed layout for what it built.
 NO_ASLR := setarch $(shell uname -m) -R
 # CMake speaks when something is wrong.
-QUIETLY := --log-level=WARNING
+QUIETLY := --log-level=WARNING >/dev/null
 
 .PHONY: help
 help: ## this list

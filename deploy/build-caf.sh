@@ -72,12 +72,13 @@ project(probe NONE)
 find_package(CAF 9999 QUIET CONFIG)
 foreach(version IN LISTS CAF_CONSIDERED_VERSIONS)
   if(version VERSION_GREATER_EQUAL 0.18.7)
-    message(FATAL_ERROR "found ${version}")
+    message(STATUS "found CAF ${version}")
   endif()
 endforeach()
 CMAKE
-  ! cmake -S "$work/probe" -B "$work/probe/build" >/dev/null 2>&1 \
-    "-DCMAKE_LIBRARY_ARCHITECTURE=$($cxx -print-multiarch 2>/dev/null || true)"
+  cmake -S "$work/probe" -B "$work/probe/build" \
+    "-DCMAKE_LIBRARY_ARCHITECTURE=$($cxx -print-multiarch 2>/dev/null || true)" >"$work/probe.log" 2>&1 || true
+  grep -q -- '-- found CAF ' "$work/probe.log"
 }
 
 # Prints the address of the Debian archive that this system's apt uses (never the security archive, which
@@ -146,6 +147,8 @@ build() {
     cat "$work/cmake.log" >&2
     die "CMake refused to configure CAF"
   }
+  # ccache knows the sources again although they lie in another temporary folder.
+  export CCACHE_BASEDIR=$work CCACHE_NOHASHDIR=1
   NINJA_STATUS='CAF [%f/%t] ' cmake --build "$work/build" ${JOBS:+-j "$JOBS"} >&2
   # DESTDIR keeps the final paths inside the package files while the files land beside them.
   DESTDIR=$staging cmake --install "$work/build" >/dev/null
@@ -156,9 +159,7 @@ build() {
   mv "$staging$prefix" "$prefix"
 }
 
-if installed_caf; then
-  :
-else
+if ! installed_caf; then
   tarball=${AUTOTUNE_CAF_TARBALL:-}
   [ -n "$tarball" ] || download
   echo "$sha256  $tarball" | sha256sum --check --status || die "the checksum of $tarball is not $sha256"
