@@ -9,10 +9,14 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <cstdio>
+#include <cstdio>
 
 namespace autotune {
 
 namespace {
+
+constexpr std::size_t mounts_max = 256;  // no pod has as many; they are held on the stack of a forked child
 
 bool write_text(const char* path, const char* text, std::size_t size) {
   int file = ::open(path, O_WRONLY | O_CLOEXEC);
@@ -47,13 +51,13 @@ PrivateMounts::PrivateMounts(const KeeperMounts& mounts) {
   gid_map_ = group + " " + group + " 1";
   for (const auto& mount : mounts) {
     Mount one;
-    one.source = FileDescriptor(::open(mount.source().c_str(), O_PATH | O_CLOEXEC));
-    one.source_path = "/proc/self/fd/" + std::to_string(one.source.value());
+    one.source = mount.source();
     one.target = mount.target();
     one.failure = "cannot mount " + mount.source() + " at " + mount.target();
     one.read_only = mount.read_only();
     mounts_.push_back(std::move(one));
   }
+  sources_.resize(mounts_.size(), -1);
 }
 
 const char* PrivateMounts::unshare_as_user() const {
@@ -65,9 +69,11 @@ const char* PrivateMounts::unshare_as_user() const {
   return mapped ? nullptr : "cannot map the user into its namespace";
 }
 
-bool PrivateMounts::bind(const Mount& mount) {
+bool PrivateMounts::bind(int source, const Mount& mount) {
   const char* target = mount.target.c_str();
-  if (::mount(mount.source_path.c_str(), target, nullptr, MS_BIND | MS_REC, nullptr) != 0)
+  char path[40];
+  std::snprintf(path, sizeof path, "/proc/self/fd/%d", source);
+  if (::mount(path, target, nullptr, MS_BIND | MS_REC, nullptr) != 0)
     return false;
   return !mount.read_only ||
          ::mount(nullptr, target, nullptr, MS_BIND | MS_REMOUNT | MS_RDONLY | locked_flags(target), nullptr) == 0;
@@ -82,9 +88,19 @@ const char* PrivateMounts::enter() const {
   }
   if (::mount(nullptr, "/", nullptr, MS_REC | MS_PRIVATE, nullptr) != 0)
     return "cannot make the mounts private";
-  for (const auto& mount : mounts_)
-    if (!bind(mount))
-      return mount.failure.c_str();
+  // All sources are opened before the first mount, which could hide the next one's source; and only now, since a
+  // descriptor from before belongs to the other namespace, whose mounts cannot be bound here.
+  int sources[mounts_max];
+  if (mounts_.size() > mounts_max)
+    return "too many mounts";
+  for (std::size_t i = 0; i < mounts_.size(); ++i) {
+    sources[i] = ::open(mounts_[i].source.c_str(), O_PATH | O_CLOEXEC);
+    if (sources[i] < 0)
+      return mounts_[i].failure.c_str();
+  }
+  for (std::size_t i = 0; i < mounts_.size(); ++i)
+    if (!bind(sources[i], mounts_[i]))
+      return mounts_[i].failure.c_str();
   return nullptr;
 }
 

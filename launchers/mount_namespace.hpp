@@ -4,7 +4,6 @@
 #include <string>
 #include <vector>
 
-#include "launchers/file_descriptor.hpp"
 #include "messages/keeper.pb.h"
 
 namespace autotune {
@@ -15,7 +14,6 @@ using KeeperMounts = google::protobuf::RepeatedPtrField<pb::KeeperMount>;
 /// neither allocates nor locks.
 class PrivateMounts {
  public:
-  /// Opens the sources, so that one mount cannot hide the source of the next.
   explicit PrivateMounts(const KeeperMounts& mounts);
 
   /// Moves the calling process (just forked) into a mount namespace of its own, and binds each source to its target
@@ -25,17 +23,17 @@ class PrivateMounts {
 
  private:
   struct Mount {
-    FileDescriptor source;
-    std::string source_path;  // /proc/self/fd/N
+    std::string source;
     std::string target;
     std::string failure;
     bool read_only = false;
   };
 
   const char* unshare_as_user() const;
-  static bool bind(const Mount& mount);
+  static bool bind(int source, const Mount& mount);
 
   std::vector<Mount> mounts_;
+  mutable std::vector<int> sources_;  // used in the child alone
   std::string uid_map_;
   std::string gid_map_;
 };
