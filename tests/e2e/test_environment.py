@@ -1,0 +1,265 @@
+"""What a trial gets to see: parameters, roles, volumes, GPUs, secrets; and how its numbers are collected."""
+
+import json
+import os
+import subprocess
+import unittest
+
+from harness import FINAL, EndToEnd, experiment, shell, task, wait_until
+
+
+class Collectors(EndToEnd):
+    def run_one(self, script, code=0, **spec):
+        file = self.write("collect.json", experiment("collect", shell(script), maxTrialNum=1, **spec))
+        self.run_it("run", file, code=code)
+        return [(row["kind"], row["value"]) for row in self.database.reports("collect")]
+
+    def test_numbers_from_stdout(self):
+        """Each matching line is an intermediate result, and the last one the final."""
+        found = self.run_one("echo epoch 1 accuracy=0.5; echo nothing; echo accuracy=7.5e-1; echo accuracy=0.9",
+                             metricsCollector={"kind": "stdout", "pattern": "accuracy=([0-9.eE+-]+)"})
+        self.assertEqual([value for kind, value in found if kind == 1], [0.5, 0.75, 0.9])
+        self.assertEqual([value for kind, value in found if kind == 2], [0.9])
+        self.assertEqual(self.database.experiment("collect")["best_value"], 0.9)
+
+    def test_numbers_from_a_file(self):
+        found = self.run_one(f"echo loss 3 > {self.folder}/out.txt; echo loss 2 >> {self.folder}/out.txt",
+                             metricsCollector={"kind": "file", "path": f"{self.folder}/out.txt",
+                                               "pattern": "loss ([0-9]+)"})
+        self.assertEqual([value for kind, value in found if kind == 2], [2])
+
+    def test_no_number_at_all(self):
+        self.run_one("echo nothing here", metricsCollector={"kind": "stdout", "pattern": "accuracy=([0-9.]+)"})
+        trial, = self.database.trials("collect")
+        self.assertEqual((trial["state"], trial["reason"]), ("Succeeded", "no final result reported"))
+
+
+class WhatATrialSees(EndToEnd):
+    def logs(self, trial, *more):
+        return self.run_it("logs", trial, *more, code=0).stdout
+
+    def test_parameters_in_command_args_and_env(self):
+        container = {"args": ["--x", "${parameters.x}", "$(GIVEN)", "${trial.sequence}"],
+                     "env": [{"name": "GIVEN", "value": "x is ${parameters.x}"}]}
+        script = f'echo "$@"; echo "env $GIVEN"; {FINAL}'
+        file = self.write("see.json", experiment(
+            "see", [task(["sh", "-c", script, "name"], **container)],
+            space={"x": {"_type": "choice", "_value": ["a b"]}}, maxTrialNum=1))
+        self.run_it("run", file, code=0)
+        self.assertEqual(self.logs("see/0"), "--x a b x is a b 0\nenv x is a b\n")
+
+    def test_the_environment_of_every_replica(self):
+        names = ("EXPERIMENT_ID", "EXPERIMENT_NAME", "TRIAL_ID", "TRIAL_SEQUENCE", "TRIAL_ATTEMPT", "REPLICA",
+                 "TRIAL_DIR", "PARAMETERS", "REPORTS")
+        script = "".join(f'echo "{name}=$AUTOTUNE_{name}"\n' for name in names) + FINAL
+        self.run_it("run", self.write("see.json", experiment("see", shell(script), maxTrialNum=1)), code=0)
+        seen = dict(line.split("=", 1) for line in self.logs("see/0").splitlines())
+        trial, = self.database.trials("see")
+        experiment_id = self.database.experiment("see")["id"]
+        folder = self.home / "trials" / experiment_id / f"0-{trial['id']}"
+        self.assertEqual(seen, {
+            "EXPERIMENT_ID": experiment_id, "EXPERIMENT_NAME": "see", "TRIAL_ID": trial["id"], "TRIAL_SEQUENCE": "0",
+            "TRIAL_ATTEMPT": "1", "REPLICA": "worker-0", "TRIAL_DIR": str(folder),
+            "PARAMETERS": str(folder / "1/parameters.json"), "REPORTS": str(folder / "1/worker-0/reports.jsonl")})
+
+    def test_tensorflow_workers_find_each_other(self):
+        """Two workers of one trial talk over the ports that TF_CONFIG names."""
+        program = self.folder / "worker.py"
+        program.write_text("""
+import json, os, socket, sys
+config = json.loads(os.environ["TF_CONFIG"])
+index = config["task"]["index"]
+addresses = [tuple(one.rsplit(":", 1)) for one in config["cluster"]["worker"]]
+print(json.dumps(config), flush=True)
+if index == 0:
+    server = socket.create_server((addresses[0][0], int(addresses[0][1])))
+    said = server.accept()[0].recv(100).decode()
+    with open(os.environ["AUTOTUNE_REPORTS"], "a") as out:
+        print(json.dumps({"type": "final", "value": float(said)}), file=out)
+else:
+    while True:
+        try:
+            socket.create_connection((addresses[0][0], int(addresses[0][1]))).sendall(b"17")
+            break
+        except OSError:
+            pass
+""")
+        tasks = [task(["python3", str(program)], replicas=2)]
+        file = self.write("tf.json", experiment("tf", tasks, training={"type": "tensorflow"}, maxTrialNum=2,
+                                                trialConcurrency=2))
+        self.run_it("run", file, code=0)
+        self.assertEqual([row["value"] for row in self.database.reports("tf")], [17, 17])
+        configs = [json.loads(self.logs(f"tf/{sequence}", "--replica", f"worker-{index}"))
+                   for sequence in (0, 1) for index in (0, 1)]
+        self.assertEqual(configs[0]["cluster"], configs[1]["cluster"])
+        self.assertEqual([config["task"] for config in configs[:2]],
+                         [{"type": "worker", "index": 0}, {"type": "worker", "index": 1}])
+        ports = {address for config in configs for address in config["cluster"]["worker"]}
+        self.assertEqual(len(ports), 4, "trials that run together have ports of their own")
+
+    def test_restarted_workers_keep_their_ports(self):
+        script = f'echo "$TF_CONFIG"; echo up >> {self.folder}/up; sleep 0.3; {FINAL}'
+        tasks = [task(shell(script), replicas=2)]
+        file = self.write("tf.json", experiment("tf", tasks, training={"type": "tensorflow"}, maxTrialNum=1))
+        child = self.start("run", file)
+        self.wait_for_lines(self.folder / "up", 1)
+        child.kill()
+        child.wait()
+        self.run_it("resume", "tf", code=0)
+        first = json.loads(self.logs("tf/0", "--replica", "worker-0"))
+        second = json.loads(self.logs("tf/0", "--replica", "worker-1"))
+        self.assertEqual(first["cluster"], second["cluster"])
+
+    def test_pytorch_environment(self):
+        script = f'echo "$RANK $WORLD_SIZE $MASTER_ADDR"; {FINAL}'
+        tasks = [task(shell(script), role="master"), task(shell(script), role="worker", replicas=2)]
+        file = self.write("torch.json", experiment("torch", tasks, training={
+            "type": "pytorch", "runPolicy": {"cleanUpPolicy": "None"}}, maxTrialNum=1))
+        self.run_it("run", file, code=0)
+        ranks = [self.logs("torch/0", "--replica", name).split()[:2] for name in ("master-0", "worker-0", "worker-1")]
+        self.assertEqual(ranks, [["0", "3"], ["1", "3"], ["2", "3"]])
+
+    # --- volumes
+
+    def volume_experiment(self, script):
+        pod = {"volumes": [{"name": "data", "persistentVolumeClaim": {"claimName": "my-claim"}}]}
+        return experiment("volume", [task(shell(script), pod=pod,
+                                          volumeMounts=[{"name": "data", "mountPath": "/mnt/autotune-e2e"}])],
+                          maxTrialNum=1)
+
+    def test_a_claim_is_mounted_where_the_file_says(self):
+        data = self.folder / "data"
+        data.mkdir()
+        (data / "in").write_text("words\n")
+        file = self.write("volume.json", self.volume_experiment(
+            f"cat /mnt/autotune-e2e/in; echo made > /mnt/autotune-e2e/out; {FINAL}"))
+        self.run_it("run", file, "--volume", f"my-claim={data}", code=0)
+        self.assertEqual(self.logs("volume/0"), "words\n")
+        self.assertEqual((data / "out").read_text(), "made\n")
+        self.assertFalse(os.path.exists("/mnt/autotune-e2e/in"), "the mount is the trial's own")
+
+    def test_a_claim_that_is_not_named_starts_nothing(self):
+        file = self.write("volume.json", self.volume_experiment(FINAL))
+        self.assertIn("--volume my-claim=DIR", self.run_it("run", file, code=2).stderr)
+        self.assertIn("no folder", self.run_it("run", file, "--volume", "my-claim=/no/such/folder", code=2).stderr)
+
+    # --- GPUs
+
+    def test_gpus_are_handed_out_one_by_one(self):
+        self.environment["AUTOTUNE_GPUS"] = "0,1"
+        script = f"""
+            echo "$CUDA_VISIBLE_DEVICES" >> {self.folder}/gpus
+            until test -e {self.folder}/go; do sleep 0.02; done
+            {FINAL}"""
+        file = self.write("gpus.json", experiment(
+            "gpus", [task(shell(script), resources={"limits": {"nvidia.com/gpu": 1}})],
+            maxTrialNum=3, trialConcurrency=3))
+        child = self.start("run", file)
+        self.assertEqual(sorted(self.wait_for_lines(self.folder / "gpus", 2)), ["0", "1"])
+        why = wait_until(lambda: [text for text in self.database.notices("gpus") if text.startswith("waits")],
+                         "the third trial says why it waits")
+        self.assertIn("1 GPU", why[0])
+        self.assertEqual(len(self.lines(self.folder / "gpus")), 2)
+        self.assertIn("GPU", self.run_it("describe", "trial", "gpus/2", code=0).stdout)
+        (self.folder / "go").touch()
+        self.finish(child, code=0)
+        self.assertEqual(len(self.lines(self.folder / "gpus")), 3)
+
+    def gpu_of(self, sequence):
+        return self.logs(f"gpus/{sequence}").strip()
+
+    def test_gpus_of_adopted_trials_stay_theirs(self):
+        self.environment["AUTOTUNE_GPUS"] = "4,5"
+        script = f"""
+            echo "$CUDA_VISIBLE_DEVICES"
+            echo "$CUDA_VISIBLE_DEVICES" >> {self.folder}/gpus
+            until test -e {self.folder}/go-$AUTOTUNE_TRIAL_SEQUENCE; do sleep 0.02; done
+            {FINAL}"""
+        file = self.write("gpus.json", experiment(
+            "gpus", [task(shell(script), resources={"limits": {"nvidia.com/gpu": 1}})],
+            maxTrialNum=3, trialConcurrency=2))
+        child = self.start("run", file)
+        first = self.wait_for_lines(self.folder / "gpus", 2)
+        child.kill()
+        child.wait()
+        child = self.start("resume", "gpus")
+        (self.folder / "go-0").touch()
+        lines = self.wait_for_lines(self.folder / "gpus", 3)
+        self.assertEqual(sorted(first), ["4", "5"])
+        self.assertEqual(lines[2], self.gpu_of(0), "the third has what the first gave back")
+        for sequence in (1, 2):
+            (self.folder / f"go-{sequence}").touch()
+        self.finish(child, code=0)
+
+
+class Secrets(EndToEnd):
+    VALUE = "correct-horse-battery-staple"
+
+    def setUp(self):
+        super().setUp()
+        secret = {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "mine"},
+                  "stringData": {"token": self.VALUE}}
+        script = f"""
+            case "$TOKEN" in correct-*-battery-staple) echo right >> {self.folder}/seen ;; esac
+            echo up >> {self.folder}/up
+            until test -e {self.folder}/go; do sleep 0.02; done
+            {FINAL}"""
+        env = [{"name": "TOKEN", "valueFrom": {"secretKeyRef": {"name": "mine", "key": "token"}}}]
+        self.file = self.write("secret.json", experiment("secret", [task(shell(script), env=env)], maxTrialNum=2),
+                               secret)
+
+    def check_nowhere_in_the_home(self):
+        checked = 0
+        for path in self.home.rglob("*"):
+            if path.is_file():
+                self.assertFalse(self.VALUE.encode() in path.read_bytes(), f"the secret stands in {path}")
+                checked += 1
+        self.assertGreater(checked, 5)
+
+    def test_a_secret_reaches_the_trial_and_nothing_else(self):
+        child = self.start("run", self.file, "--log-level", "debug")
+        self.wait_for_lines(self.folder / "up", 1)
+        self.check_nowhere_in_the_home()
+        (self.folder / "go").touch()
+        self.finish(child, code=0)
+        self.assertEqual(self.lines(self.folder / "seen"), ["right", "right"])
+        self.check_nowhere_in_the_home()
+        self.assertNotIn(self.VALUE, self.output(child))
+        for question in (["describe", "secret"], ["get", "trials", "secret", "-o", "json"],
+                         ["export", "secret", "-o", "json"], ["describe", "trial", "secret/0"]):
+            self.assertNotIn(self.VALUE, self.run_it(*question, code=0).stdout)
+
+    def test_a_resumed_experiment_still_has_its_secret(self):
+        child = self.start("run", self.file)
+        self.wait_for_lines(self.folder / "up", 1)
+        child.kill()
+        child.wait()
+        (self.folder / "go").touch()
+        self.run_it("resume", "secret", code=0)
+        self.assertEqual(self.lines(self.folder / "seen"), ["right", "right"])
+        self.check_nowhere_in_the_home()
+
+    def test_environments_of_processes_are_private(self):
+        """Another user cannot read them: the kernel's own rule, which a trial folder must not undermine."""
+        child = self.start("run", self.file)
+        self.wait_for_lines(self.folder / "up", 1)
+        if os.geteuid() == 0:
+            os.chmod(self.folder, 0o711)
+            done = subprocess.run(["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", "ls",
+                                   str(self.home)], capture_output=True, check=False)
+            self.assertNotEqual(done.returncode, 0)
+        (self.folder / "go").touch()
+        self.finish(child, code=0)
+
+    def test_an_unknown_secret_is_refused_or_named(self):
+        env = [{"name": "TOKEN", "valueFrom": {"secretKeyRef": {"name": "other", "key": "token"}}}]
+        file = self.write("unknown.json", experiment("unknown", [task(shell(FINAL), env=env)], maxTrialNum=1))
+        done = self.run_it("run", file)
+        self.assertNotEqual(done.returncode, 0)
+        trials = self.database.trials("unknown")
+        said = done.stderr + "".join(trial["reason"] for trial in trials)
+        self.assertIn("'other'", said)
+
+
+if __name__ == "__main__":
+    unittest.main()
