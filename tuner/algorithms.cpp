@@ -159,7 +159,7 @@ AlgorithmInfo auto_row() {
   auto row = tpe_row();
   row.name = "Auto";
   row.aliases = {"AutoTuner"};
-  row.summary = "The default. Today: TPE (joint over all parameters) after a quasi-random start.";
+  row.summary = "The default. Today: TPE (joint over all parameters) after a Latin hypercube as start.";
   row.arguments = {optimize_mode(), seed_argument()};
   row.default_direction = std::nullopt;
   row.make_tuner = [](const TunerSetting& s) {

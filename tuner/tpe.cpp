@@ -18,21 +18,6 @@ constexpr double category_prior = 0.5;
 constexpr double good_prior_factor = 0.5;  // of prior_weight
 constexpr std::size_t rest_max = 100;
 constexpr std::size_t running_max = 256;   // the newest so many running trials take part
-constexpr std::size_t lattice_dimensions_max = 16;
-
-/// Point n of the additive recurrence with the generalised golden ratio (Roberts 2018), shifted by `shift`.
-double lattice_coordinate(double ratio, std::size_t i, Sequence n, double shift) {
-  double x = shift + static_cast<double>(n + 1) * std::pow(1 / ratio, static_cast<double>(i + 1));
-  return x - std::floor(x);
-}
-
-/// The root of x^(dimensions + 1) = x + 1.
-double golden_ratio(std::size_t dimensions) {
-  double ratio = 2;
-  for (int k = 0; k < 40; ++k)
-    ratio = std::pow(1 + ratio, 1.0 / static_cast<double>(dimensions + 1));
-  return ratio;
-}
 
 /// Which of `strata` layers of [0, 1] trial n of a Latin hypercube lies in.
 std::uint64_t stratum(Rng rng, std::uint64_t strata, std::uint64_t n) {
@@ -53,19 +38,13 @@ Point TpeTuner::start_point(Sequence trial, Rng& rng) const {
   Point point(space.size(), inactive);
   auto strata = static_cast<std::uint64_t>(std::clamp<std::int64_t>(options_.n_startup_jobs, 1, 1000));
   auto number = static_cast<std::uint64_t>(trial);
-  bool lattice = space.size() <= lattice_dimensions_max;
-  double ratio = lattice ? golden_ratio(space.size()) : 0;
-  // All trials of one design share its generator.
-  auto design = rng_for(seed_, lattice ? -1 : -1 - static_cast<Sequence>(number / strata));
+  // The trials of one design share its generator.
+  auto design = rng_for(seed_, -1 - static_cast<Sequence>(number / strata));
   for (std::size_t i = 0; i < space.size(); ++i) {
     double jitter = rng.uniform();
-    if (!space.active(point, i))
-      continue;
-    auto own = design.split(i);
-    if (lattice)
-      point[i] = lattice_coordinate(ratio, i, trial, own.uniform());
-    else
-      point[i] = (static_cast<double>(stratum(own, strata, number % strata)) + jitter) / static_cast<double>(strata);
+    if (space.active(point, i))
+      point[i] = (static_cast<double>(stratum(design.split(i), strata, number % strata)) + jitter) /
+                 static_cast<double>(strata);
   }
   return point;
 }

@@ -33,7 +33,7 @@ struct TpeOptions {
 ///   of a draw's coordinates come from another good trial.
 /// - Kernels narrow with the number of trials, as simulated annealing's neighbourhood does (hyperopt's anneal), instead
 ///   of by the distances between trials: these stay wide in more than a few dimensions.
-/// - The first n_startup_jobs are a quasi-random design.
+/// - The first n_startup_jobs are a Latin hypercube (McKay et al. 1979) instead of independent draws.
 /// - Running trials take part in a copy of the ranking with the loss that `liar` says. NNI's `best` makes every running
 ///   trial a good one and so draws others to it; the default here is `worst`.
 /// - Better good trials weigh more; the weights of others don't depend on their rank.
