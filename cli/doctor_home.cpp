@@ -6,6 +6,8 @@
 #include <cstdlib>
 #include <cstring>
 #include <ctime>
+#include <fstream>
+#include <sstream>
 
 #include <fcntl.h>
 #include <sys/stat.h>
@@ -186,13 +188,41 @@ Check check_database(const fs::path& home) {
   }
 }
 
+/// The process that holds a flock() on the file, 0 where none does. Read from the kernel's list: to try the lock would be
+/// to hold it for a moment, and a keeper that starts then would give up.
+long flock_holder(const fs::path& path) {
+  struct stat status {};
+  if (::stat(path.c_str(), &status) != 0)
+    return 0;
+  std::ifstream locks("/proc/locks");
+  for (std::string line; std::getline(locks, line);) {
+    // "7: FLOCK  ADVISORY  WRITE 1234 08:01:5678 0 EOF"
+    std::istringstream words(line);
+    std::string number, kind, mode, access, where;
+    long pid = 0;
+    words >> number >> kind >> mode >> access >> pid >> where;
+    // The device is left out: file systems of several disks show another one in stat() than here.
+    auto inode = where.substr(where.rfind(':') + 1);
+    if (kind == "FLOCK" && inode == std::to_string(status.st_ino))
+      return pid;
+  }
+  return 0;
+}
+
 Check check_keeper(const fs::path& home) {
+  auto pid = flock_holder(keeper_lock_path(home.string()));
+  if (pid == 0)
+    return {"keeper", CheckLevel::information, "none runs; the first trial starts it", ""};
+  auto found = "it runs (pid " + std::to_string(pid) + ")";
+  if (!home_holder(home).empty())  // a keeper listens to its newest agent alone: we must not take the place of that one
+    return {"keeper", CheckLevel::fine, found, ""};
   auto socket = connect_to_keeper(home.string());
   if (!socket)
-    return {"keeper", CheckLevel::information, "none runs; the first trial starts it", ""};
+    return {"keeper", CheckLevel::problem, found + ", but cannot be reached: " + socket.error().message,
+            "end that process, then `autotune resume` what it ran"};
   if (!same_user(socket->value()))
-    return {"keeper", CheckLevel::problem, "it belongs to another user", "choose a home of your own by --home"};
-  return {"keeper", CheckLevel::fine, "it runs and can be reached", ""};
+    return {"keeper", CheckLevel::problem, found + " for another user", "choose a home of your own by --home"};
+  return {"keeper", CheckLevel::fine, found + " and can be reached", ""};
 }
 
 Check check_time_stamps(const WriteTry& trial) {

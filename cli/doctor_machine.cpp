@@ -16,6 +16,7 @@
 #include "cli/program.hpp"
 #include "launchers/cgroup.hpp"
 #include "launchers/file_descriptor.hpp"
+#include "launchers/gpus.hpp"
 #include "launchers/mount_namespace.hpp"
 #include "launchers/ports.hpp"
 #include "launchers/replica_environment.hpp"
@@ -93,25 +94,28 @@ Check check_volumes() {
           "in the script"};
 }
 
+/// What trials get is what visible_gpus() says; nvidia-smi tells whether the driver agrees.
 Check check_gpus() {
-  auto visible = environment("CUDA_VISIBLE_DEVICES");
-  std::string hint = visible.empty() ? "" : "; CUDA_VISIBLE_DEVICES=" + visible;
-  std::error_code code;
-  std::size_t devices = 0;
-  for (int i = 0; i < 64; ++i)
-    devices += fs::exists("/dev/nvidia" + std::to_string(i), code) ? 1 : 0;
+  auto visible = visible_gpus();
+  std::string given;
+  for (const char* name : {"AUTOTUNE_GPUS", "CUDA_VISIBLE_DEVICES"})
+    if (given.empty() && std::getenv(name) != nullptr)
+      given = std::string(", as ") + name + " says";
   auto tool = find_program("nvidia-smi");
-  if (tool.empty() && devices == 0)
-    return {"gpus", CheckLevel::information, "none" + hint, ""};
-  auto list = tool.empty() ? Result<ProgramOutput>(fail(ErrorCode::not_found, "nvidia-smi is not on the PATH"))
-                           : run_program({tool, "-L"}, {}, program_time);
-  if (list && list->exit_code == 0) {
-    auto count = std::count(list->text.begin(), list->text.end(), '\n');
-    return {"gpus", CheckLevel::fine, std::to_string(count) + " by nvidia-smi" + hint, ""};
-  }
-  auto why = list ? "nvidia-smi -L ends with " + std::to_string(list->exit_code) : list.error().message;
-  return {"gpus", CheckLevel::warning, std::to_string(devices) + " device files, but " + why + hint,
-          "check the driver; until then trials that ask for GPUs wait"};
+  if (visible.empty() && tool.empty())
+    return {"gpus", CheckLevel::information, "none" + given, ""};
+  if (tool.empty())
+    return {"gpus", CheckLevel::warning, std::to_string(visible.size()) + given + ", but nvidia-smi is not on the PATH",
+            "check that the driver is installed"};
+  auto list = run_program({tool, "-L"}, {}, program_time);
+  if (!list || list->exit_code != 0)
+    return {"gpus", CheckLevel::warning,
+            std::to_string(visible.size()) + given + ", but " +
+                (list ? "nvidia-smi -L ends with " + std::to_string(list->exit_code) : list.error().message),
+            "check the driver; trials that use a GPU will fail"};
+  auto there = std::count(list->text.begin(), list->text.end(), '\n');
+  return {"gpus", CheckLevel::fine,
+          std::to_string(visible.size()) + " for trials" + given + ", " + std::to_string(there) + " by nvidia-smi", ""};
 }
 
 Check check_python() {

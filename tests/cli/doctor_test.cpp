@@ -2,10 +2,15 @@
 
 #include <algorithm>
 
+#include <fcntl.h>
+#include <poll.h>
 #include <sqlite3.h>
+#include <sys/file.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 
 #include "cli/doctor.hpp"
+#include "launchers/keeper_protocol.hpp"
 #include "messages/value.hpp"
 #include "store/home_lock.hpp"
 #include "tests/cli/temporary_home.hpp"
@@ -65,6 +70,32 @@ TEST_CASE("whoever holds the home is named", "[cli][doctor]") {
   CHECK_THAT(check.found, Catch::Contains("pid " + std::to_string(::getpid())));
 }
 
+TEST_CASE("a keeper is seen by its lock, and not disturbed while somebody holds the home", "[cli][doctor]") {
+  TemporaryFolder folder;
+  CHECK(named(check_home(folder.path()), "keeper").level == CheckLevel::information);
+  FileDescriptor held(::open(keeper_lock_path(folder.path().string()).c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600));
+  REQUIRE(::flock(held.value(), LOCK_EX | LOCK_NB) == 0);
+  auto check = named(check_home(folder.path()), "keeper");
+  CHECK(check.level == CheckLevel::problem);  // nobody listens
+  CHECK_THAT(check.found, Catch::Contains("pid " + std::to_string(::getpid())));
+
+  auto listener = listen_as_keeper(folder.path().string());
+  REQUIRE(listener);
+  auto connections = [&] {
+    int count = 0;
+    pollfd watched{listener->value(), POLLIN, 0};
+    for (; ::poll(&watched, 1, 0) == 1; ++count)
+      FileDescriptor(::accept4(listener->value(), nullptr, nullptr, SOCK_CLOEXEC));
+    return count;
+  };
+  CHECK(named(check_home(folder.path()), "keeper").level == CheckLevel::fine);
+  CHECK(connections() == 1);
+  auto lock = lock_home(folder.path());
+  REQUIRE(lock);
+  CHECK(named(check_home(folder.path()), "keeper").level == CheckLevel::fine);
+  CHECK(connections() == 0);
+}
+
 TEST_CASE("doctor says what a database holds and when it cannot be read", "[cli][doctor]") {
   TemporaryFolder folder;
   CHECK(named(check_home(folder.path()), "database").level == CheckLevel::fine);
@@ -102,6 +133,15 @@ TEST_CASE("all that the machine has to give is looked at", "[cli][doctor]") {
     bool asks_for_something = check.level == CheckLevel::warning || check.level == CheckLevel::problem;
     CHECK((asks_for_something || check.advice.empty()));
   }
+}
+
+TEST_CASE("GPUs are counted as trials get them", "[cli][doctor]") {
+  TemporaryFolder folder;
+  folder.write("nvidia-smi", "#!/bin/sh\necho GPU 0: one\necho GPU 1: two\nexit ${SMI_CODE:-0}\n");
+  std::filesystem::permissions(folder.path() / "nvidia-smi", std::filesystem::perms::owner_all);
+  auto doctor = "PATH=" + folder.path().string() + ":$PATH CUDA_VISIBLE_DEVICES=1 $AUTOTUNE doctor --home /nowhere/home";
+  CHECK_THAT(shell(doctor).text, Catch::Contains("1 for trials, as CUDA_VISIBLE_DEVICES says, 2 by nvidia-smi"));
+  CHECK_THAT(shell("export SMI_CODE=9; " + doctor).text, Catch::Contains("nvidia-smi -L ends with 9"));
 }
 
 TEST_CASE("few open files are warned of", "[cli][doctor]") {
