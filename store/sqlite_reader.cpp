@@ -1,6 +1,4 @@
-// The readers: each method is one statement, so that it sees one state of the database.
-#include <algorithm>
-#include <limits>
+// The readers: each method is one read transaction, so that it sees one state of the database.
 #include <unordered_map>
 #include <utility>
 
@@ -10,6 +8,7 @@
 #include "store/event_codec.hpp"
 #include "store/metric_codec.hpp"
 #include "store/read_only_database.hpp"
+#include "store/report_collector.hpp"
 #include "store/schema.hpp"
 #include "store/secret_box.hpp"
 #include "store/sqlite.hpp"
@@ -19,12 +18,6 @@ namespace autotune {
 namespace {
 
 constexpr int names_in_error_max = 10;
-
-/// Valid until the statement's next step.
-std::string_view view(const SQLite::Column& column) {
-  const auto* data = static_cast<const char*>(column.getBlob());
-  return {data == nullptr ? "" : data, static_cast<std::size_t>(column.getBytes())};
-}
 
 std::string text(const SQLite::Column& column) { return std::string(view(column)); }
 
@@ -95,64 +88,16 @@ void read_trial(SQLite::Statement& from, pb::TrialSummary& out) {
   out.set_intermediate_count(from.getColumn(i++).getInt64());
 }
 
-/// Reports of the newest attempts, trial by trial, each trial's in order of commit.
-class ReportCollector {
+/// A read transaction, from its first statement to the end of the scope.
+class Snapshot {
  public:
-  explicit ReportCollector(std::unordered_map<std::int64_t, std::string> replicas)
-      : replicas_(std::move(replicas)) {}
-
-  void add(SQLite::Statement& from) {
-    const auto sequence = from.getColumn(0).getInt64();
-    if (!reports_.empty() && reports_.back().sequence() != sequence)
-      end_trial();
-    numbers_.push_back(from.getColumn(9).getInt64());
-    auto& report = reports_.emplace_back();
-    report.set_sequence(sequence);
-    report.set_attempt(from.getColumn(1).getInt());
-    report.set_replica(replicas_[from.getColumn(2).getInt64()]);
-    report.set_line(from.getColumn(3).getInt64());
-    report.set_kind(static_cast<pb::ReportKind>(from.getColumn(4).getInt()));
-    report.set_step(from.getColumn(5).getInt64());
-    report.set_at_ms(from.getColumn(8).getInt64());
-    if (auto named = from.getColumn(7); !named.isNull()) {
-      if (!decode_metrics(view(named), *report.mutable_metrics()))
-        throw StoreFault(ErrorCode::data_loss,
-                         "a report of trial " + std::to_string(sequence) + " is damaged");
-      return;
-    }
-    auto* metric = report.add_metrics();
-    metric->set_name("default");
-    auto value = from.getColumn(6);
-    metric->set_value(value.isNull() ? std::numeric_limits<double>::quiet_NaN()
-                                     : value.getDouble());
-  }
-
-  std::vector<pb::Report> finish() {
-    end_trial();
-    return std::move(reports_);
-  }
+  explicit Snapshot(SQLite::Database& database) : database_(database) { database_.exec("BEGIN"); }
+  Snapshot(const Snapshot&) = delete;
+  Snapshot& operator=(const Snapshot&) = delete;
+  ~Snapshot() { database_.tryExec("ROLLBACK"); }
 
  private:
-  /// Rows come by replica and line; several replicas' reports are put into the order in which they were stored.
-  void end_trial() {
-    if (!std::is_sorted(numbers_.begin(), numbers_.end())) {
-      std::vector<std::pair<std::int64_t, pb::Report>> trial;
-      trial.reserve(numbers_.size());
-      for (std::size_t i = 0; i < numbers_.size(); ++i)
-        trial.emplace_back(numbers_[i], std::move(reports_[first_ + i]));
-      std::sort(trial.begin(), trial.end(),
-                [](const auto& a, const auto& b) { return a.first < b.first; });
-      for (std::size_t i = 0; i < trial.size(); ++i)
-        reports_[first_ + i] = std::move(trial[i].second);
-    }
-    numbers_.clear();
-    first_ = reports_.size();
-  }
-
-  std::unordered_map<std::int64_t, std::string> replicas_;
-  std::vector<pb::Report> reports_;
-  std::vector<std::int64_t> numbers_;  ///< of the reports from `first_` on
-  std::size_t first_ = 0;
+  SQLite::Database& database_;
 };
 
 class SqliteReader final : public StoreReader {
@@ -336,6 +281,7 @@ class SqliteReader final : public StoreReader {
   template <class Read>
   auto guarded(const Read& read) -> Result<decltype(read())> {
     try {
+      Snapshot snapshot(*database_);
       return read();
     } catch (const std::exception& e) {
       return tl::unexpected(store_error(e, "read " + path_.string()));
