@@ -45,8 +45,15 @@ StoreActor::behavior_type StoreState::make_behavior() {
 }
 
 void StoreState::take_in(Write& write) {
+  auto sender = self_->current_sender();
+  if (refused_.count({id_of(sender), experiment_of(write.what)}) > 0) {
+    if (write.token != 0)
+      compat::send(self_, caf::actor_cast<StoreClient>(sender),
+                   Stored{write.token, Error{ErrorCode::failed_precondition, "what was written before is missing"}});
+    return;
+  }
   gathered_.push_back(std::move(write.what));
-  pending_.push_back({write.token, self_->current_sender()});
+  pending_.push_back({write.token, std::move(sender)});
   schedule(failing_);
 }
 

@@ -417,7 +417,8 @@ SupervisorEffects SupervisorCore::on_tick(Time now) {
   bool alive = std::any_of(replicas_.begin(), replicas_.end(), [](const Replica& replica) {
     return replica.state == State::starting || replica.state == State::running;
   });
-  if (deadline_ && *deadline_ <= now && !alive && !outcome_ && !stopping_) {
+  bool late = deadline_ && *deadline_ <= now;
+  if (late && !alive && !outcome_ && !stopping_) {
     // Nothing runs that the launcher could end: a restart waits for its back-off.
     decide("DeadlineExceeded", "deadline exceeded", nullptr);
     stop_others(effects, false);
@@ -425,7 +426,7 @@ SupervisorEffects SupervisorCore::on_tick(Time now) {
     return effects;
   }
   for (auto& replica : replicas_) {
-    if (replica.restart_at && *replica.restart_at <= now && !outcome_ && !stopping_) {
+    if (replica.restart_at && *replica.restart_at <= now && !late && !outcome_ && !stopping_) {
       replica.key.set_restart(replica.key.restart() + 1);
       start(now, replica, effects);
     }
@@ -445,7 +446,7 @@ std::optional<Time> SupervisorCore::next_tick() const {
   std::optional<Time> next;
   auto earlier = [&](Time time) { next = next ? std::min(*next, time) : time; };
   for (const auto& replica : replicas_) {
-    if (replica.restart_at)
+    if (replica.restart_at && !outcome_)
       earlier(deadline_ ? std::min(*replica.restart_at, *deadline_) : *replica.restart_at);
     if (replica.state == State::running && next_read_)
       earlier(*next_read_);

@@ -184,9 +184,11 @@ SimulationOptions random_options(std::uint64_t seed) {
     faults.launcher.doubled_events = dice.chance(0.3) ? 0.3 : 0;
     faults.launcher.ignores_term = dice.chance(0.2) ? 0.3 : 0;
   }
-  if (dice.chance(0.2))
+  bool two = dice.chance(0.15);
+  // After a crash the first of two experiments to be resumed does not know which GPUs the other's trials hold.
+  if (dice.chance(0.2) && !(two && faults.crashes > 0))
     options.gpus = {"0", "1"};
-  for (int i = dice.chance(0.15) ? 2 : 1; i > 0; --i)
+  for (int i = two ? 2 : 1; i > 0; --i)
     options.specs.push_back(random_spec(random, options.gpus.size()));
   options.behaviour = RandomBehaviour(seed, dice.chance(0.5), dice.chance(0.2));
   return options;

@@ -226,6 +226,9 @@ TEST_CASE("a deadline ends the attempt", "[supervisor]") {
   SECTION("a restart gets what is left of it") {
     CHECK(one.tick(1s).front() == "start worker-0#1 (1500 ms)");
   }
+  SECTION("past it nothing is restarted, though the others' ends are told late") {
+    CHECK(one.tick(2500ms) == Words{"read chief-0 after 0"});
+  }
   SECTION("whoever it meets") {
     one.now += 2500ms;
     CHECK(one.exited("chief-0", pb::EXIT_CAUSE_DEADLINE, 15) == Words{"read chief-0 after 0 to the end"});
