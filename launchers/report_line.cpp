@@ -2,6 +2,7 @@
 
 #include <charconv>
 #include <cmath>
+#include <cstdlib>
 #include <limits>
 #include <optional>
 
@@ -70,6 +71,10 @@ class Scanner {
     auto [stop, code] = std::from_chars(begin, at_, out);
     if (code == std::errc{} && stop == at_)
       return true;
+    if (code == std::errc::result_out_of_range && stop == at_) {
+      out = std::strtod(std::string(begin, at_).c_str(), nullptr);  // 0 or an infinity
+      return true;
+    }
     auto found = special({begin, static_cast<std::size_t>(at_ - begin)});
     out = found.value_or(0);
     return found.has_value();

@@ -92,6 +92,8 @@ std::size_t ReportReader::take_lines(std::string_view chunk, bool last, std::int
     const auto* newline = static_cast<const char*>(std::memchr(begin, '\n', rest));
     if (newline == nullptr && !last) {
       if (at_.skipping || rest > limits_.line_bytes_max) {
+        if (!at_.skipping)
+          long_line_ = std::string(begin, example_bytes_max);
         at_.skipping = true;
         used = chunk.size();
       }
@@ -101,7 +103,9 @@ std::size_t ReportReader::take_lines(std::string_view chunk, bool last, std::int
     used += length + (newline == nullptr ? 0 : 1);
     at_.half_taken = newline == nullptr;
     ++at_.line;
-    if (at_.skipping || length > limits_.line_bytes_max)
+    if (at_.skipping)
+      bad_line(long_line_, after_line, batch);
+    else if (length > limits_.line_bytes_max)
       bad_line({begin, length}, after_line, batch);
     else
       take_line({begin, length}, after_line, batch);

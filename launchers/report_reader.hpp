@@ -52,6 +52,7 @@ class ReportReader {
   ReportLimits limits_;
   Cursor at_;
   std::string buffer_;
+  std::string long_line_;  // the beginning of the line that is being skipped
   std::int64_t now_ms_ = 0;
   std::int64_t first_line_ = 0;  // where this call began
 };
