@@ -8,10 +8,7 @@
 #include "cli/experiment_file.hpp"
 #include "config/yaml_reader.hpp"
 #include "tuner/factory.hpp"
-#if __has_include("tuner/stdio.hpp")  // TRANSITIONAL until it has landed
 #include "tuner/stdio.hpp"
-#define AUTOTUNE_HAS_STDIO
-#endif
 
 namespace autotune::cli {
 
@@ -275,9 +272,44 @@ int show_algorithms(const Common& common, const std::string& name) {
 
 // ---- tuner-stdio ----
 
-#ifdef AUTOTUNE_HAS_STDIO
+constexpr std::size_t line_bytes_max = 16u << 20;  // a search space of a thousand parameters is a hundredth of it
 
-#endif
+enum class Line { whole, too_long, none };
+
+/// The next line without its end; of one that is too long nothing but the fact.
+Line next_line(std::istream& in, std::string& line) {
+  line.clear();
+  bool any = false, too_long = false;
+  for (int c = in.get(); c != std::char_traits<char>::eof(); c = in.get()) {
+    any = true;
+    if (c == '\n')
+      break;
+    if (line.size() < line_bytes_max)
+      line += static_cast<char>(c);
+    else
+      too_long = true;
+  }
+  return !any ? Line::none : too_long ? Line::too_long : Line::whole;
+}
+
+/// Answers each line of `in` by a line of `out`, until there are no more or one of them says stop.
+int serve_tuner(std::istream& in, std::ostream& out) {
+  StdioSession session([](std::string_view json) { return read_search_space(json); });
+  std::string line;
+  while (!session.stopped()) {
+    auto read = next_line(in, line);
+    if (read == Line::none)
+      return exit_fine;
+    auto answer = read == Line::whole
+                      ? session.answer(line)
+                      : R"({"error":"the line is longer than )" + std::to_string(line_bytes_max) + " bytes\"}";
+    if (answer.empty())
+      continue;
+    if (!(out << answer << "\n" << std::flush))
+      return report({ErrorCode::unavailable, "answers cannot be written any more"});
+  }
+  return exit_fine;
+}
 
 }  // namespace
 
@@ -295,6 +327,12 @@ void add_files(CLI::App& app, Common& common, int& exit_code) {
   list->add_option("NAME", *name, "The one to tell all of")->type_name("");
   add_output_option(*list, common, {"json"});
   list->callback([&common, &exit_code, name] { exit_code = show_algorithms(common, *name); });
+
+  auto* serve = add_verb(app, common, "tuner-stdio", "Ask and tell a tuner by lines of JSON on stdin and stdout");
+  serve->callback([&exit_code] {
+    std::ios::sync_with_stdio(false);
+    exit_code = serve_tuner(std::cin, std::cout);
+  });
 }
 
 }  // namespace autotune::cli

@@ -1,6 +1,7 @@
 #include <catch2/catch.hpp>
 
 #include <chrono>
+#include <sstream>
 
 #include "messages/value.hpp"
 #include "tests/cli/temporary_home.hpp"
@@ -223,4 +224,70 @@ TEST_CASE("an algorithm that is unknown is not found, and the nearest is named",
   auto run = shell("$AUTOTUNE algorithms Randon 2>&1");
   CHECK(run.exit_code == 4);
   CHECK_THAT(run.text, Catch::Contains("did you mean 'Random'?"));
+}
+
+namespace {
+
+constexpr const char* init =
+    R"({"op":"init","version":1,"tuner":"Random","classArgs":{},"searchSpace":{"x":{"_type":"uniform","_value":[0,1]}},)"
+    R"("optimizeMode":"minimize","seed":7,"concurrency":1,"maxTrials":9})";
+
+std::vector<std::string> lines_of(const std::string& text) {
+  std::vector<std::string> lines;
+  std::istringstream in(text);
+  for (std::string line; std::getline(in, line);)
+    lines.push_back(line);
+  return lines;
+}
+
+}  // namespace
+
+TEST_CASE("tuner-stdio answers each line by one line", "[cli][tuner-stdio]") {
+  TemporaryFolder folder;
+  auto requests = folder.write("requests", std::string(init) +
+                                               "\n"
+                                               R"({"op":"ask","id":0})"
+                                               "\nno JSON\n"
+                                               R"({"op":"tell","id":0,"status":"ok","value":0.5})"
+                                               "\n"
+                                               R"({"op":"ask","id":1})");  // the last without a line's end
+  auto run = shell("$AUTOTUNE tuner-stdio < " + requests);
+  CHECK(run.exit_code == 0);
+  auto lines = lines_of(run.text);
+  REQUIRE(lines.size() == 5);
+  CHECK(lines[0] == R"({"ok":true})");
+  CHECK(text_at(json(lines[1]), "id") == "0");
+  CHECK(json(lines[1]).find("params")->find("x")->to_double().value_or(-1) < 1);
+  CHECK(json(lines[2]).find("error") != nullptr);
+  CHECK(lines[3] == R"({"ok":true})");
+  CHECK(json(lines[4]).find("params") != nullptr);
+  CHECK(shell("$AUTOTUNE tuner-stdio < " + requests).text == run.text);  // same seed, same requests
+}
+
+TEST_CASE("tuner-stdio stops where it is told to, without an answer", "[cli][tuner-stdio]") {
+  TemporaryFolder folder;
+  auto requests = folder.write("requests", R"({"op":"stop"})" + std::string("\n") + init + "\n");
+  auto run = shell("$AUTOTUNE tuner-stdio < " + requests);
+  CHECK(run.exit_code == 0);
+  CHECK(run.text.empty());
+  CHECK(shell("$AUTOTUNE tuner-stdio < /dev/null").exit_code == 0);
+}
+
+TEST_CASE("tuner-stdio answers before it is asked again", "[cli][tuner-stdio]") {
+  TemporaryFolder folder;
+  folder.write("init", std::string(init) + "\n");
+  // The second request is sent only after the first was answered: an answer that is held back would block for ever.
+  auto run = shell("cd " + folder.path().string() +
+                   " && mkfifo in out && ($AUTOTUNE tuner-stdio < in > out & exec 3> in 4< out; cat init >&3; "
+                   "read first <&4; echo '{\"op\":\"ask\",\"id\":0}' >&3; read second <&4; exec 3>&-; "
+                   "echo \"$first\"; wait)");
+  CHECK(run.text == "{\"ok\":true}\n");
+}
+
+TEST_CASE("tuner-stdio survives a line that is too long", "[cli][tuner-stdio]") {
+  auto run = shell("(head -c 20000000 /dev/zero | tr '\\0' x; echo; echo '{}') | $AUTOTUNE tuner-stdio");
+  auto lines = lines_of(run.text);
+  REQUIRE(lines.size() == 2);
+  CHECK_THAT(lines[0], Catch::Contains("longer than"));
+  CHECK(json(lines[1]).find("error") != nullptr);
 }
