@@ -158,7 +158,8 @@ void write_trial(const pb::ExperimentSummary& e, const pb::TrialSummary& trial,
     lines.add("Time", duration_text(*duration));
   for (const auto& metric : trial.final_metrics())
     lines.add("Final " + metric.name(), to_json(Value::real(metric.value())));
-  lines.add("Intermediate", std::to_string(trial.intermediate_count()) + " results");
+  lines.add("Intermediate", std::to_string(trial.intermediate_count()) +
+                                (trial.intermediate_count() == 1 ? " result" : " results"));
   if (!reports.empty()) {
     auto last = objective_value(reports.back().metrics(), objective);
     lines.add("Latest", (last ? to_json(Value::real(*last)) : "no " + objective) + " at step " +
