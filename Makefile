@@ -23,7 +23,7 @@ export PATH := /usr/bin:$(PATH)
 export CCACHE_BASEDIR ?= $(CURDIR)
 export CCACHE_NOHASHDIR ?= 1
 # TSan of g++ 12 dies where the kernel places memory too randomly, hence a fixed layout for what it built.
-NO_ASLR := setarch $(shell uname -m) -R
+NO_ASLR := $(shell setarch $$(uname -m) -R true 2>/dev/null && echo setarch $$(uname -m) -R)
 # CMake speaks when something is wrong.
 QUIETLY := --log-level=WARNING >/dev/null
 
