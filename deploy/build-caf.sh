@@ -101,7 +101,7 @@ debian_mirror() {
 
 # Downloads the source tarball with an apt configuration of our own; the system's apt is only read.
 download() {
-  local site apt
+  local site
   [ -e "$keyring" ] || die "$keyring is missing (package debian-archive-keyring)"
   site=$(debian_mirror)
   mkdir -p "$work/apt/lists/partial" "$work/apt/cache/archives/partial" "$work/source"

@@ -20,7 +20,7 @@ groups=("$@")
 known=$(sed -n 's/^\[\(.*\)\]$/\1/p' "$here/packages.txt")
 for group in "${groups[@]}"; do
   if ! grep -qx -- "$group" <<<"$known"; then
-    say "unknown group '$group'; known are:" $known
+    say "unknown group '$group'; known are: ${known//$'\n'/ }"
     exit 2
   fi
 done
@@ -42,7 +42,8 @@ fi
 
 missing_packages() {
   local installed package
-  installed=" $(dpkg-query -W -f '${db:Status-Status} ${Package}\n' "${wanted[@]}" 2>/dev/null \
+  # dpkg-query fails when it knows one of them not at all; those are missing like others.
+  installed=" $({ dpkg-query -W -f '${db:Status-Status} ${Package}\n' "${wanted[@]}" 2>/dev/null || true; } \
     | sed -n 's/^installed //p' | tr '\n' ' ') "
   for package in "${wanted[@]}"; do
     case $installed in *" $package "*) ;; *) echo "$package" ;; esac
