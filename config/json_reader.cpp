@@ -241,8 +241,10 @@ class JsonReader {
       auto c = text_[at_];
       if (c == '"')
         break;
-      if (static_cast<unsigned char>(c) < 0x20)
+      if (c == '\n' || c == '\r')
         stop("a line ends inside a JSON text; '\"' is missing");
+      if (static_cast<unsigned char>(c) < 0x20)
+        stop("a tab or control character inside a JSON text; write it as \\t or \\u0000");
       if (c == '\\') {
         escape(out);
       } else {

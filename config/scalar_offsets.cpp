@@ -21,7 +21,7 @@ class Walk {
   bool by_bytes(bool single_quoted) {
     while (!done()) {
       if (is_space(next())) {
-        note(1);
+        pass_space();
         continue;
       }
       skip_space();
@@ -78,6 +78,15 @@ class Walk {
       ++at_;
   }
 
+  /// White space of the content: told exactly within a line, roughly at a line's ends.
+  void pass_space() {
+    if (next() == '\n')
+      at_ = std::min(file_.find_first_not_of(" \t\r", at_), file_.size());
+    bool is_same = here() == next();
+    note(1);
+    at_ += is_same ? 1 : 0;
+  }
+
   bool same() {
     if (here() != next())
       return false;
@@ -91,8 +100,12 @@ class Walk {
     auto end = std::min(file_.find_first_not_of(" \t\r\n", at_), file_.size());
     auto run = file_.substr(at_, end - at_);
     auto breaks = static_cast<std::size_t>(std::count(run.begin(), run.end(), '\n'));
-    note(breaks == 0 ? run.size() : std::max<std::size_t>(breaks - 1, 1));
-    at_ = end;
+    if (breaks > 0) {
+      note(std::max<std::size_t>(breaks - 1, 1));
+      at_ = end;
+    }
+    for (; at_ < end; ++at_)
+      note(1);
   }
 
   void escape() {

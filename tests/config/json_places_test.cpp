@@ -51,6 +51,19 @@ TEST_CASE("places inside of JSON text are those of the file in every style of YA
   CHECK(place_of_77(yaml) == found_77(yaml));
 }
 
+TEST_CASE("white space inside of a line is placed exactly", "[config]") {
+  auto yaml = GENERATE(as<std::string>{}, "key: |\n    {\"a\":   \"  \t\"}\n",
+                       "key: >\n    {\"a\":   \"  \t\"}\n", "key: '{\"a\":   \"  \t\"}'\n",
+                       "key: \"{\\\"a\\\":   \\\"  \t\\\"}\"\n");
+  CAPTURE(yaml);
+  Source source(yaml);
+  auto read = read_yaml(source);
+  REQUIRE(read.documents.size() == 1);
+  auto tree = read_json_of(source, *read.documents[0].find("key"));
+  REQUIRE(tree.mistakes.size() == 1);
+  CHECK(tree.mistakes[0].place == source.place_at(yaml.find('\t')));
+}
+
 TEST_CASE("columns count characters, not bytes", "[config]") {
   CHECK(found_77("测试 77") == Place{1, 4});
   CHECK(place_of_77("key: '{\"测试\": 0, \"a\": [1, 77]}'") == Place{1, 26});
