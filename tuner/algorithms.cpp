@@ -14,13 +14,15 @@ namespace {
 
 using P = ParameterType;
 
-const std::vector<P> plain_types{P::choice,    P::randint, P::uniform, P::quniform,  P::loguniform, P::qloguniform,
-                                 P::normal,    P::qnormal, P::lognormal, P::qlognormal};
+const std::vector<P> plain_types{P::choice,     P::randint,     P::uniform, P::quniform,
+                                 P::loguniform, P::qloguniform, P::normal,  P::qnormal,
+                                 P::lognormal,  P::qlognormal};
 
 ArgumentInfo optimize_mode() {
   return {.name = "optimize_mode",
           .kind = ArgumentKind::word,
-          .meaning = "Which values are better; without it objective.goal or the default direction rules.",
+          .meaning =
+              "Which values are better; without it objective.goal or the default direction rules.",
           .words = {"maximize", "minimize"}};
 }
 
@@ -40,7 +42,9 @@ AlgorithmInfo random_row() {
   row.types = plain_types;
   row.nested = true;
   row.arguments = {optimize_mode(), seed_argument()};
-  row.make_tuner = [](const TunerSetting& s) { return std::make_unique<RandomTuner>(s.space, s.seed); };
+  row.make_tuner = [](const TunerSetting& s) {
+    return std::make_unique<RandomTuner>(s.space, s.seed);
+  };
   return row;
 }
 
@@ -48,7 +52,8 @@ AlgorithmInfo grid_row() {
   AlgorithmInfo row;
   row.name = "GridSearch";
   row.aliases = {"GridSearchTuner"};
-  row.summary = "Every combination once; continuous parameters are halved more finely from epoch to epoch.";
+  row.summary =
+      "Every combination once; continuous parameters are halved more finely from epoch to epoch.";
   row.source = "NNI 3.0's gridsearch_tuner";
   row.types = plain_types;
   row.nested = true;
@@ -60,7 +65,8 @@ AlgorithmInfo grid_row() {
 std::string refuse_unless_one_choice(const SearchSpace& space) {
   if (space.parameters.size() == 1)
     return "";
-  return "Batch needs exactly one parameter, of type choice, whose members are the sets to try; this space has " +
+  return "Batch needs exactly one parameter, of type choice, whose members are the sets to try; "
+         "this space has " +
          std::to_string(space.parameters.size());
 }
 
@@ -83,8 +89,10 @@ ArgumentInfo liar_argument() {
   return {.name = "constant_liar_type",
           .kind = ArgumentKind::word,
           .fallback = std::string("worst"),
-          .meaning = "The loss that running trials are taken to have: best and worst speak of losses, min and max of "
-                     "the metric as reported, null leaves running trials out.",
+          .meaning =
+              "The loss that running trials are taken to have: best and worst speak of losses, min "
+              "and max of "
+              "the metric as reported, null leaves running trials out.",
           .words = {"best", "worst", "mean", "min", "max"},
           .nullable = true};
 }
@@ -92,25 +100,42 @@ ArgumentInfo liar_argument() {
 std::vector<ArgumentInfo> tpe_arguments() {
   using K = ArgumentKind;
   auto whole = [](std::string name, std::int64_t fallback, std::string meaning, double most) {
-    return ArgumentInfo{.name = std::move(name), .kind = K::integer, .fallback = Value::integer(fallback),
-                        .meaning = std::move(meaning), .least = 1, .most = most};
+    return ArgumentInfo{.name = std::move(name),
+                        .kind = K::integer,
+                        .fallback = Value::integer(fallback),
+                        .meaning = std::move(meaning),
+                        .least = 1,
+                        .most = most};
   };
   auto positive = [](std::string name, double fallback, std::string meaning, double most) {
-    return ArgumentInfo{.name = std::move(name), .kind = K::real, .fallback = Value::real(fallback),
-                        .meaning = std::move(meaning), .least = 0, .most = most, .least_excluded = true};
+    return ArgumentInfo{.name = std::move(name),
+                        .kind = K::real,
+                        .fallback = Value::real(fallback),
+                        .meaning = std::move(meaning),
+                        .least = 0,
+                        .most = most,
+                        .least_excluded = true};
   };
-  ArgumentInfo group{.name = "tpe_args", .kind = K::group, .meaning = "The model's own settings.", .nullable = true};
+  ArgumentInfo group{.name = "tpe_args",
+                     .kind = K::group,
+                     .meaning = "The model's own settings.",
+                     .nullable = true};
   group.members = {
       liar_argument(),
-      whole("n_startup_jobs", 20, "So many trials with a result come before the model is used.", 1e6),
+      whole("n_startup_jobs", 20, "So many trials with a result come before the model is used.",
+            1e6),
       whole("n_ei_candidates", 24, "So many draws compete for each suggestion.", 1e5),
       whole("linear_forgetting", 25, "At most so many trials count as good.", 1e4),
-      positive("prior_weight", 1.0, "Weight of the search space's own distribution beside one trial's.", 1e6),
+      positive("prior_weight", 1.0,
+               "Weight of the search space's own distribution beside one trial's.", 1e6),
       positive("gamma", 0.25, "gamma * sqrt(n) of n trials count as good.", 1e3),
   };
   auto liar = liar_argument();
   liar.meaning = "As in tpe_args, in the older dialect; the value in tpe_args wins.";
-  return {optimize_mode(), seed_argument(), std::move(group), std::move(liar),
+  return {optimize_mode(),
+          seed_argument(),
+          std::move(group),
+          std::move(liar),
           {.name = "parallel_optimize",
            .kind = K::boolean,
            .fallback = true,
@@ -145,7 +170,9 @@ AlgorithmInfo tpe_row() {
   AlgorithmInfo row;
   row.name = "TPE";
   row.aliases = {"TPETuner", "TPE_legacy"};
-  row.summary = "Draws where good trials are denser than others; joint over all parameters, aware of running trials.";
+  row.summary =
+      "Draws where good trials are denser than others; joint over all parameters, aware of running "
+      "trials.";
   row.source = "Bergstra, Bardenet, Bengio, Kegl 2011, Algorithms for Hyper-Parameter Optimization";
   row.types = plain_types;
   row.nested = true;
@@ -159,7 +186,8 @@ AlgorithmInfo auto_row() {
   auto row = tpe_row();
   row.name = "Auto";
   row.aliases = {"AutoTuner"};
-  row.summary = "The default. Today: TPE (joint over all parameters) after a Latin hypercube as start.";
+  row.summary =
+      "The default. Today: TPE (joint over all parameters) after a Latin hypercube as start.";
   row.arguments = {optimize_mode(), seed_argument()};
   row.default_direction = std::nullopt;
   row.make_tuner = [](const TunerSetting& s) {
@@ -173,7 +201,9 @@ AlgorithmInfo median_stop_row() {
   row.name = "Medianstop";
   row.aliases = {"MedianstopAssessor"};
   row.kind = AlgorithmKind::assessor;
-  row.summary = "Stops a trial whose best so far is worse than the median of what succeeded trials averaged by then.";
+  row.summary =
+      "Stops a trial whose best so far is worse than the median of what succeeded trials averaged "
+      "by then.";
   row.source = "Golovin et al. 2017, Google Vizier, section 3.2.2";
   row.arguments = {optimize_mode(),
                    {.name = "start_step",
@@ -182,13 +212,16 @@ AlgorithmInfo median_stop_row() {
                     .meaning = "A trial with fewer intermediate results is never stopped.",
                     .least = 0,
                     .most = 9999}};
-  row.make_assessor = [](const Arguments& a) { return std::make_unique<MedianStop>(a.integer("start_step")); };
+  row.make_assessor = [](const Arguments& a) {
+    return std::make_unique<MedianStop>(a.integer("start_step"));
+  };
   return row;
 }
 
 const std::vector<std::string> absent_names{
-    "Anneal", "Evolution", "MetisTuner", "Metis", "GPTuner", "GP", "PPOTuner", "PPO", "PBTTuner", "PBT",
-    "Hyperband", "BOHB", "Curvefitting", "CMA-ES", "SMAC", "QMC", "ASHA", "Threshold", "DNGOTuner", "DNGO"};
+    "Anneal", "Evolution", "MetisTuner", "Metis",     "GPTuner",   "GP",           "PPOTuner",
+    "PPO",    "PBTTuner",  "PBT",        "Hyperband", "BOHB",      "Curvefitting", "CMA-ES",
+    "SMAC",   "QMC",       "ASHA",       "Threshold", "DNGOTuner", "DNGO"};
 
 bool same_name(std::string_view a, std::string_view b) { return lower_case(a) == lower_case(b); }
 
@@ -204,11 +237,13 @@ std::string_view name_of(AlgorithmKind kind) {
 }
 
 const std::vector<AlgorithmInfo>& algorithms() {
-  static const std::vector<AlgorithmInfo> rows{auto_row(), tpe_row(), random_row(), grid_row(), batch_row(), median_stop_row()};
+  static const std::vector<AlgorithmInfo> rows{auto_row(), tpe_row(),   random_row(),
+                                               grid_row(), batch_row(), median_stop_row()};
   return rows;
 }
 
-const AlgorithmInfo* find_algorithm(std::string_view name, std::initializer_list<AlgorithmKind> kinds) {
+const AlgorithmInfo* find_algorithm(std::string_view name,
+                                    std::initializer_list<AlgorithmKind> kinds) {
   for (const auto& row : algorithms()) {
     if (std::find(kinds.begin(), kinds.end(), row.kind) == kinds.end())
       continue;
@@ -222,7 +257,8 @@ const AlgorithmInfo* find_algorithm(std::string_view name, std::initializer_list
 }
 
 bool known_but_absent(std::string_view name) {
-  return std::any_of(absent_names.begin(), absent_names.end(), [&](const auto& n) { return same_name(n, name); });
+  return std::any_of(absent_names.begin(), absent_names.end(),
+                     [&](const auto& n) { return same_name(n, name); });
 }
 
 std::string names_of(AlgorithmKind kind) {

@@ -31,7 +31,8 @@ struct TunerSetting {
   Direction direction = Direction::minimize;  ///< for arguments that speak of values as reported
 };
 
-/// One algorithm: the row that `autotune algorithms` prints, that classArgs are checked against, and that makes it.
+/// One algorithm: the row that `autotune algorithms` prints, that classArgs are checked against,
+/// and that makes it.
 struct AlgorithmInfo {
   std::string name;
   std::vector<std::string> aliases;  ///< names are matched without regard to case
@@ -44,7 +45,7 @@ struct AlgorithmInfo {
   std::optional<Direction> default_direction;  ///< where neither objective nor classArgs say
   /// What else a space must fulfil; empty where it does.
   std::function<std::string(const SearchSpace&)> refuse_space;
-  std::function<std::unique_ptr<Tuner>(const TunerSetting&)> make_tuner;        ///< tuners and advisors
+  std::function<std::unique_ptr<Tuner>(const TunerSetting&)> make_tuner;  ///< tuners and advisors
   std::function<std::unique_ptr<Assessor>(const Arguments&)> make_assessor;  ///< assessors
 };
 
@@ -52,7 +53,8 @@ struct AlgorithmInfo {
 const std::vector<AlgorithmInfo>& algorithms();
 
 /// The algorithm of that name or alias in one of these kinds; null where there is none.
-const AlgorithmInfo* find_algorithm(std::string_view name, std::initializer_list<AlgorithmKind> kinds);
+const AlgorithmInfo* find_algorithm(std::string_view name,
+                                    std::initializer_list<AlgorithmKind> kinds);
 
 /// True for a name of the file format whose algorithm this version does not have.
 bool known_but_absent(std::string_view name);

@@ -9,7 +9,8 @@ namespace autotune {
 namespace {
 
 const ArgumentInfo* find_argument(const std::vector<ArgumentInfo>& table, std::string_view name) {
-  auto found = std::find_if(table.begin(), table.end(), [&](const auto& a) { return a.name == name; });
+  auto found =
+      std::find_if(table.begin(), table.end(), [&](const auto& a) { return a.name == name; });
   return found == table.end() ? nullptr : &*found;
 }
 
@@ -46,7 +47,8 @@ bool legal(const Value& value, const ArgumentInfo& a) {
       if (text == nullptr)
         return false;
       auto word = lower_case(*text);
-      return (a.nullable && word == "none") || std::find(a.words.begin(), a.words.end(), word) != a.words.end();
+      return (a.nullable && word == "none") ||
+             std::find(a.words.begin(), a.words.end(), word) != a.words.end();
     }
     case ArgumentKind::group: return value.as_object() != nullptr;
   }
@@ -102,7 +104,8 @@ std::string ArgumentInfo::range() const {
       bool whole = kind == ArgumentKind::integer;
       text = whole ? "a whole number" : "a number";
       if (std::isfinite(least) && std::isfinite(most))
-        text += std::string(" in ") + (least_excluded ? "(" : "[") + bound(least, whole) + ", " + bound(most, whole) + "]";
+        text += std::string(" in ") + (least_excluded ? "(" : "[") + bound(least, whole) + ", " +
+                bound(most, whole) + "]";
       else if (std::isfinite(least))
         text += (least_excluded ? " above " : " of at least ") + bound(least, whole);
       break;
@@ -111,7 +114,8 @@ std::string ArgumentInfo::range() const {
   return nullable ? text + " or null" : text;
 }
 
-std::vector<AlgorithmError> check_arguments(const Value& given, const std::vector<ArgumentInfo>& table,
+std::vector<AlgorithmError> check_arguments(const Value& given,
+                                            const std::vector<ArgumentInfo>& table,
                                             const std::string& path) {
   const auto* object = given.as_object();
   if (object == nullptr)
@@ -125,7 +129,8 @@ std::vector<AlgorithmError> check_arguments(const Value& given, const std::vecto
     const auto* argument = find_argument(table, name);
     if (argument == nullptr) {
       auto near = nearest_name(name, names);
-      errors.push_back({here, "is not an argument" + (near.empty() ? "" : "; did you mean '" + near + "'?") +
+      errors.push_back({here, "is not an argument" +
+                                  (near.empty() ? "" : "; did you mean '" + near + "'?") +
                                   " Known are: " + joined(names)});
     } else if (!legal(value, *argument)) {
       errors.push_back({here, "is " + to_json(value) + ", must be " + argument->range()});
@@ -160,7 +165,8 @@ Arguments Arguments::group(std::string_view name) const {
   const auto* argument = find_argument(*table_, name);
   static const std::vector<ArgumentInfo> empty;
   const auto* given = given_.find(name);
-  return Arguments(given == nullptr ? Value(Object{}) : *given, argument == nullptr ? empty : argument->members);
+  return Arguments(given == nullptr ? Value(Object{}) : *given,
+                   argument == nullptr ? empty : argument->members);
 }
 
 }  // namespace autotune

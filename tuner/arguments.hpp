@@ -24,13 +24,13 @@ enum class ArgumentKind { boolean, integer, real, word, group };
 struct ArgumentInfo {
   std::string name;
   ArgumentKind kind = ArgumentKind::real;
-  Value fallback = {};                  ///< the default; null: none (what then happens stands in `meaning`)
-  std::string meaning = {};             ///< one sentence
+  Value fallback = {};       ///< the default; null: none (what then happens stands in `meaning`)
+  std::string meaning = {};  ///< one sentence
   double least = -std::numeric_limits<double>::infinity();
   double most = std::numeric_limits<double>::infinity();
   bool least_excluded = false;
-  std::vector<std::string> words = {};  ///< what a word may be
-  bool nullable = false;           ///< null may be written (a word "none" counts as null)
+  std::vector<std::string> words = {};     ///< what a word may be
+  bool nullable = false;                   ///< null may be written (a word "none" counts as null)
   std::vector<ArgumentInfo> members = {};  ///< of a group
 
   /// "a number in (0.0, 1.0]"; "one of min, max, mean or null".
@@ -38,13 +38,16 @@ struct ArgumentInfo {
 };
 
 /// Checks `given` (an object) against the table; paths start with `path`. All mistakes at once.
-std::vector<AlgorithmError> check_arguments(const Value& given, const std::vector<ArgumentInfo>& table,
+std::vector<AlgorithmError> check_arguments(const Value& given,
+                                            const std::vector<ArgumentInfo>& table,
                                             const std::string& path);
 
-/// Checked arguments with the table's defaults filled in. A name that the table lacks is a bug of the caller.
+/// Checked arguments with the table's defaults filled in. A name that the table lacks is a bug of
+/// the caller.
 class Arguments {
  public:
-  Arguments(Value given, const std::vector<ArgumentInfo>& table) : given_(std::move(given)), table_(&table) {}
+  Arguments(Value given, const std::vector<ArgumentInfo>& table)
+      : given_(std::move(given)), table_(&table) {}
 
   /// True where the file itself gives the argument a value other than null.
   bool given(std::string_view name) const {
@@ -68,7 +71,8 @@ class Arguments {
   const std::vector<ArgumentInfo>* table_;
 };
 
-/// The candidate with the fewest changed letters, where they are few enough to be a slip; else empty.
+/// The candidate with the fewest changed letters, where they are few enough to be a slip; else
+/// empty.
 std::string nearest_name(std::string_view name, const std::vector<std::string>& candidates);
 
 /// Lower case of ASCII letters.

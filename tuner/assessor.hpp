@@ -8,7 +8,8 @@
 
 namespace autotune {
 
-/// Decides from its intermediate results whether a running trial should be ended. Pure, as a Tuner is.
+/// Decides from its intermediate results whether a running trial should be ended. Pure, as a Tuner
+/// is.
 class Assessor {
  public:
   virtual ~Assessor() = default;

@@ -11,9 +11,9 @@ BatchTuner::BatchTuner(const Parameter& list) {
 
 Ask BatchTuner::ask(Sequence, std::span<const Trial> running) const {
   auto tried = [&](const Value& member) {
-    return foreign_.contains(to_json(member)) || std::any_of(running.begin(), running.end(), [&](const Trial& t) {
-             return !t.own && t.parameters == member;
-           });
+    return foreign_.contains(to_json(member)) ||
+           std::any_of(running.begin(), running.end(),
+                       [&](const Trial& t) { return !t.own && t.parameters == member; });
   };
   for (auto place = places_.next(running); place < members_.size(); ++place)
     if (!tried(members_[place]))

@@ -11,8 +11,9 @@
 
 namespace autotune {
 
-/// A space of one choice whose members are whole parameter sets, tried in order, each once; then Exhausted. A member
-/// that is not an object becomes {name: member}. What the user tried before is passed over. (nni-compat.md 3.4.)
+/// A space of one choice whose members are whole parameter sets, tried in order, each once; then
+/// Exhausted. A member that is not an object becomes {name: member}. What the user tried before is
+/// passed over. (nni-compat.md 3.4.)
 class BatchTuner : public Tuner {
  public:
   /// `list` is a choice without branches.

@@ -14,7 +14,8 @@ namespace {
 
 constexpr double infinity = std::numeric_limits<double>::infinity();
 constexpr double unit_min = 1e-15;  // keeps the quantile of a normal finite: about 8 sigma
-constexpr double tolerance = 1e-9;  // relative; by how much a told number may miss a bound or the grid
+constexpr double tolerance =
+    1e-9;  // relative; by how much a told number may miss a bound or the grid
 
 /// 10^d where q has d <= 12 decimals ("0.05": 100), else 0.
 double decimal_scale(double q) {
@@ -28,7 +29,9 @@ double decimal_scale(double q) {
   return decimals <= 12 ? std::pow(10.0, static_cast<double>(decimals)) : 0;
 }
 
-bool close(double a, double b, double scale) { return std::abs(a - b) <= tolerance * std::max(scale, 1e-300); }
+bool close(double a, double b, double scale) {
+  return std::abs(a - b) <= tolerance * std::max(scale, 1e-300);
+}
 
 std::string text_of(double x) { return to_json(Value::real(x)); }
 
@@ -37,9 +40,12 @@ std::string text_of(double x) { return to_json(Value::real(x)); }
 Dimension::Dimension(const Parameter& parameter) : parameter_(&parameter), levels_(infinity) {
   const auto& p = parameter;
   using T = ParameterType;
-  log_ = p.type == T::loguniform || p.type == T::qloguniform || p.type == T::lognormal || p.type == T::qlognormal;
-  normal_ = p.type == T::normal || p.type == T::qnormal || p.type == T::lognormal || p.type == T::qlognormal;
-  bounded_ = p.type == T::uniform || p.type == T::quniform || p.type == T::loguniform || p.type == T::qloguniform;
+  log_ = p.type == T::loguniform || p.type == T::qloguniform || p.type == T::lognormal ||
+         p.type == T::qlognormal;
+  normal_ = p.type == T::normal || p.type == T::qnormal || p.type == T::lognormal ||
+            p.type == T::qlognormal;
+  bounded_ = p.type == T::uniform || p.type == T::quniform || p.type == T::loguniform ||
+             p.type == T::qloguniform;
   if (listed()) {
     discrete_ = true;
     levels_ = static_cast<double>(p.branches.empty() ? p.choices.size() : p.branches.size());
@@ -70,7 +76,8 @@ Dimension::Dimension(const Parameter& parameter) : parameter_(&parameter), level
 
 bool Dimension::listed() const {
   using T = ParameterType;
-  return parameter_->type == T::choice || parameter_->type == T::layer_choice || parameter_->type == T::input_choice;
+  return parameter_->type == T::choice || parameter_->type == T::layer_choice ||
+         parameter_->type == T::input_choice;
 }
 
 double Dimension::latent_at(double u) const {
@@ -97,7 +104,8 @@ double Dimension::emit_level(double k) const {
   double x = k * p.q;
   double whole = x * scale_;
   if (scale_ > 0 && std::abs(whole) < 0x1.0p53)
-    x = std::nearbyint(whole) / scale_;  // both exact, so this is the double nearest to the decimal: 0.3, not 0.3...04
+    x = std::nearbyint(whole) /
+        scale_;  // both exact, so this is the double nearest to the decimal: 0.3, not 0.3...04
   if (bounded_)
     x = std::clamp(x, p.low, p.high);
   return x + 0.0;  // no negative zero
@@ -106,7 +114,8 @@ double Dimension::emit_level(double k) const {
 double Dimension::level_at(double u) const {
   const auto& p = *parameter_;
   if (p.q > 0) {
-    double k = std::nearbyint(number_of_latent(latent_at(u)) / p.q);  // half to even, as Python's round
+    double k =
+        std::nearbyint(number_of_latent(latent_at(u)) / p.q);  // half to even, as Python's round
     return bounded_ ? std::clamp(k - first_level_, 0.0, levels_ - 1) : k;
   }
   return std::clamp(std::floor(u * levels_), 0.0, levels_ - 1);
@@ -211,11 +220,13 @@ std::string Dimension::expectation() const {
     return text;
   }
   if (p.type == ParameterType::randint)
-    return "a whole number from " + to_json(Value::integer(static_cast<std::int64_t>(offset_))) + " to " +
-           to_json(Value::integer(static_cast<std::int64_t>(offset_ + levels_ - 1)));
+    return "a whole number from " + to_json(Value::integer(static_cast<std::int64_t>(offset_))) +
+           " to " + to_json(Value::integer(static_cast<std::int64_t>(offset_ + levels_ - 1)));
   if (listed())
     return "one of " + to_json(Value(Array(p.choices)));
-  std::string text = p.q > 0 ? "a multiple of " + text_of(p.q) : log_ && !bounded_ ? "a positive number" : "a number";
+  std::string text = p.q > 0             ? "a multiple of " + text_of(p.q)
+                     : log_ && !bounded_ ? "a positive number"
+                                         : "a number";
   if (bounded_)
     text += " in [" + text_of(p.low) + ", " + text_of(p.high) + "]";
   return text;

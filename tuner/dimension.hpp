@@ -1,4 +1,5 @@
-// One parameter of a search space as a coordinate in [0, 1]: the mapping between values and the unit interval.
+// One parameter of a search space as a coordinate in [0, 1]: the mapping between values and the
+// unit interval.
 #pragma once
 
 #include <cstddef>
@@ -15,8 +16,9 @@ namespace autotune {
 
 /// A parameter in the flattened tree of a space (a nested choice stands before what it opens).
 ///
-/// The unit coordinate u of a value is its place in the prior's distribution: uniform u is a draw from the prior.
-/// A discrete parameter has levels (the values it can take, in order); each covers a cell of [0, 1].
+/// The unit coordinate u of a value is its place in the prior's distribution: uniform u is a draw
+/// from the prior. A discrete parameter has levels (the values it can take, in order); each covers
+/// a cell of [0, 1].
 class Dimension {
  public:
   /// `parameter` must outlive the dimension.

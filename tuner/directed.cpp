@@ -11,7 +11,8 @@ std::string_view name_of(Direction direction) {
 }
 
 Trial as_loss(Trial trial, Direction direction) {
-  bool counts = trial.outcome == TrialOutcome::succeeded || trial.outcome == TrialOutcome::early_stopped;
+  bool counts =
+      trial.outcome == TrialOutcome::succeeded || trial.outcome == TrialOutcome::early_stopped;
   if (!counts || (trial.final_value && !std::isfinite(*trial.final_value)))
     trial.final_value.reset();
   std::erase_if(trial.intermediates, [](const Measurement& m) { return !std::isfinite(m.value); });
@@ -25,7 +26,8 @@ Trial as_loss(Trial trial, Direction direction) {
 }
 
 Ask DirectedTuner::ask(Sequence trial, std::span<const Trial> running) const {
-  bool measured = std::any_of(running.begin(), running.end(), [](const Trial& t) { return !t.intermediates.empty(); });
+  bool measured = std::any_of(running.begin(), running.end(),
+                              [](const Trial& t) { return !t.intermediates.empty(); });
   if (!measured)
     return inner_->ask(trial, running);  // nothing to turn: spare the copies
   std::vector<Trial> losses;

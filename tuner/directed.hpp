@@ -14,8 +14,8 @@ enum class Direction { maximize, minimize };
 /// "maximize" or "minimize".
 std::string_view name_of(Direction direction);
 
-/// The trial as algorithms see it: values are losses, those that are not finite are gone, and so is the final value
-/// of a trial that failed or was killed (it may have reported one before).
+/// The trial as algorithms see it: values are losses, those that are not finite are gone, and so is
+/// the final value of a trial that failed or was killed (it may have reported one before).
 Trial as_loss(Trial trial, Direction direction);
 
 /// A tuner for values as they are reported around one for losses.

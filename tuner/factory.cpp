@@ -28,15 +28,18 @@ struct Slot {
   Result<Value> args() const { return parse_json(args_json.empty() ? "{}" : args_json); }
 };
 
-bool given(const pb::Algorithm& algorithm) { return !algorithm.name().empty() || algorithm.command_size() > 0; }
+bool given(const pb::Algorithm& algorithm) {
+  return !algorithm.name().empty() || algorithm.command_size() > 0;
+}
 
 Slot deciding_slot(const pb::ExperimentSpec& spec) {
   if (given(spec.tuner()))
-    return {spec.tuner().name(), spec.tuner().class_args_json(), "tuner.builtinTunerName", "tuner.classArgs",
-            AlgorithmKind::tuner, spec.tuner().command_size() > 0};
+    return {spec.tuner().name(), spec.tuner().class_args_json(), "tuner.builtinTunerName",
+            "tuner.classArgs",   AlgorithmKind::tuner,           spec.tuner().command_size() > 0};
   if (given(spec.advisor()))
-    return {spec.advisor().name(), spec.advisor().class_args_json(), "advisor.builtinAdvisorName",
-            "advisor.classArgs", AlgorithmKind::advisor, spec.advisor().command_size() > 0};
+    return {spec.advisor().name(),        spec.advisor().class_args_json(),
+            "advisor.builtinAdvisorName", "advisor.classArgs",
+            AlgorithmKind::advisor,       spec.advisor().command_size() > 0};
   return {"Auto", "{}", "tuner.builtinTunerName", "tuner.classArgs", AlgorithmKind::tuner, false};
 }
 
@@ -44,8 +47,9 @@ std::optional<Slot> assessor_slot(const pb::ExperimentSpec& spec) {
   bool advised = !given(spec.tuner()) && given(spec.advisor());
   if (!given(spec.assessor()) || advised)
     return std::nullopt;
-  return Slot{spec.assessor().name(), spec.assessor().class_args_json(), "assessor.builtinAssessorName",
-              "assessor.classArgs", AlgorithmKind::assessor, false};
+  return Slot{spec.assessor().name(),         spec.assessor().class_args_json(),
+              "assessor.builtinAssessorName", "assessor.classArgs",
+              AlgorithmKind::assessor,        false};
 }
 
 std::optional<Direction> direction_of_word(const Value* value) {
@@ -66,7 +70,8 @@ struct Stated {
 
 std::vector<Stated> stated_directions(const pb::ExperimentSpec& spec) {
   std::vector<Stated> stated;
-  if (spec.objective().goals_size() > 0 && spec.objective().goals(0).goal() != pb::GOAL_UNSPECIFIED) {
+  if (spec.objective().goals_size() > 0 &&
+      spec.objective().goals(0).goal() != pb::GOAL_UNSPECIFIED) {
     bool up = spec.objective().goals(0).goal() == pb::GOAL_MAXIMIZE;
     stated.push_back({up ? Direction::maximize : Direction::minimize, "objective.goal"});
   }
@@ -123,7 +128,8 @@ const Parameter& culprit(const AlgorithmInfo& row, const Parameter& p) {
   return p;
 }
 
-void check_space(const AlgorithmInfo& row, const SearchSpace& space, std::vector<AlgorithmError>& errors) {
+void check_space(const AlgorithmInfo& row, const SearchSpace& space,
+                 std::vector<AlgorithmError>& errors) {
   if (space.parameters.empty())
     errors.push_back({"searchSpace", "is empty; name at least one parameter"});
   auto works = "; what would work: " + tuners_for(space);
@@ -133,8 +139,8 @@ void check_space(const AlgorithmInfo& row, const SearchSpace& space, std::vector
       continue;
     types_fit = false;
     const auto& wrong = culprit(row, p);
-    errors.push_back({"searchSpace." + p.name, row.name + " cannot search " + described(wrong) + " ('" + wrong.name +
-                                                   "')" + works});
+    errors.push_back({"searchSpace." + p.name, row.name + " cannot search " + described(wrong) +
+                                                   " ('" + wrong.name + "')" + works});
   }
   if (types_fit && !space.parameters.empty() && row.refuse_space)
     if (auto reason = row.refuse_space(space); !reason.empty())
@@ -144,9 +150,11 @@ void check_space(const AlgorithmInfo& row, const SearchSpace& space, std::vector
 void check_slot(const Slot& slot, std::vector<AlgorithmError>& errors) {
   const auto* row = slot.find();
   auto kind = std::string(name_of(slot.kind));
-  auto usable = names_of(slot.kind == AlgorithmKind::assessor ? AlgorithmKind::assessor : AlgorithmKind::tuner);
+  auto usable = names_of(slot.kind == AlgorithmKind::assessor ? AlgorithmKind::assessor
+                                                              : AlgorithmKind::tuner);
   if (row == nullptr && known_but_absent(slot.name)) {
-    errors.push_back({slot.name_path, kind + " '" + slot.name + "' is not in this version yet; use one of: " + usable});
+    errors.push_back({slot.name_path, kind + " '" + slot.name +
+                                          "' is not in this version yet; use one of: " + usable});
     return;
   }
   if (row == nullptr) {
@@ -170,15 +178,18 @@ void check_slot(const Slot& slot, std::vector<AlgorithmError>& errors) {
 
 void check_objective(const pb::ExperimentSpec& spec, std::vector<AlgorithmError>& errors) {
   if (spec.objective().goals_size() > 1)
-    errors.push_back({"objective.goals", "names several goals, which no algorithm of this version searches for; "
-                                         "name one metric and its goal"});
+    errors.push_back({"objective.goals",
+                      "names several goals, which no algorithm of this version searches for; "
+                      "name one metric and its goal"});
   if (spec.objective().constraints_size() > 0)
-    errors.push_back({"objective.constraints", "no algorithm of this version heeds constraints; remove them"});
+    errors.push_back(
+        {"objective.constraints", "no algorithm of this version heeds constraints; remove them"});
   auto stated = stated_directions(spec);
   for (std::size_t i = 1; i < stated.size(); ++i)
     if (stated[i].direction != stated[0].direction)
-      errors.push_back({stated[i].path, "is " + std::string(name_of(stated[i].direction)) + ", but " +
-                                            stated[0].path + " is " + std::string(name_of(stated[0].direction)) +
+      errors.push_back({stated[i].path, "is " + std::string(name_of(stated[i].direction)) +
+                                            ", but " + stated[0].path + " is " +
+                                            std::string(name_of(stated[0].direction)) +
                                             "; state one, or both the same"});
 }
 
@@ -191,12 +202,14 @@ Error joined(const std::vector<AlgorithmError>& errors) {
 
 }  // namespace
 
-std::vector<AlgorithmError> check_algorithms(const pb::ExperimentSpec& spec, const SearchSpace& space) {
+std::vector<AlgorithmError> check_algorithms(const pb::ExperimentSpec& spec,
+                                             const SearchSpace& space) {
   std::vector<AlgorithmError> errors;
   auto deciding = deciding_slot(spec);
   if (deciding.command) {
-    errors.push_back({"tuner.command", "tuners that are programs are not in this version yet; use one of: " +
-                                           names_of(AlgorithmKind::tuner)});
+    errors.push_back(
+        {"tuner.command", "tuners that are programs are not in this version yet; use one of: " +
+                              names_of(AlgorithmKind::tuner)});
   } else {
     check_slot(deciding, errors);
     if (const auto* row = deciding.find())
@@ -213,7 +226,8 @@ Direction direction_of(const pb::ExperimentSpec& spec) {
   if (!stated.empty())
     return stated.front().direction;
   const auto* row = deciding_slot(spec).find();
-  return row == nullptr ? Direction::maximize : row->default_direction.value_or(Direction::maximize);
+  return row == nullptr ? Direction::maximize
+                        : row->default_direction.value_or(Direction::maximize);
 }
 
 Result<std::unique_ptr<Tuner>> make_tuner(const pb::ExperimentSpec& spec, const SearchSpace& space,

@@ -10,14 +10,16 @@ namespace autotune {
 namespace {
 
 constexpr std::uint64_t most = std::numeric_limits<std::uint64_t>::max();
-constexpr std::size_t epochs_max = 48;             // beyond, a step is too fine for a double to tell
-constexpr std::size_t endless_epochs_max = 16;     // for qnormal and qlognormal
+constexpr std::size_t epochs_max = 48;          // beyond, a step is too fine for a double to tell
+constexpr std::size_t endless_epochs_max = 16;  // for qnormal and qlognormal
 constexpr double points_per_level_max = 8;
 
 // Saturating: a grid too large to count is too large to walk.
 std::uint64_t add(std::uint64_t a, std::uint64_t b) { return a > most - b ? most : a + b; }
 
-std::uint64_t multiply(std::uint64_t a, std::uint64_t b) { return b != 0 && a > most / b ? most : a * b; }
+std::uint64_t multiply(std::uint64_t a, std::uint64_t b) {
+  return b != 0 && a > most / b ? most : a * b;
+}
 
 }  // namespace
 
@@ -58,8 +60,8 @@ void Grid::extend(Axis& axis, const Dimension& d, std::size_t epoch) const {
   } else if (d.categorical()) {
     const auto& choices = d.parameter().choices;
     for (std::size_t n = 0; n < static_cast<std::size_t>(d.levels()); ++n)
-      if (d.nested() || std::find(choices.begin(), choices.begin() + static_cast<std::ptrdiff_t>(n), choices[n]) ==
-                            choices.begin() + static_cast<std::ptrdiff_t>(n))
+      if (d.nested() || std::find(choices.begin(), choices.begin() + static_cast<std::ptrdiff_t>(n),
+                                  choices[n]) == choices.begin() + static_cast<std::ptrdiff_t>(n))
         put(static_cast<double>(n));
     axis.complete = true;
   } else if (points > points_per_level_max * d.levels()) {
@@ -102,14 +104,17 @@ Grid::Count Grid::count(std::size_t i, std::size_t epoch) const {
   }
   Count sum{0, 0};
   for (std::size_t b = 0; b < d.parameter().branches.size(); ++b) {
-    auto inner = count_siblings(i + 1, static_cast<std::size_t>(d.end), static_cast<std::int32_t>(b), epoch);
+    auto inner =
+        count_siblings(i + 1, static_cast<std::size_t>(d.end), static_cast<std::int32_t>(b), epoch);
     sum.old = add(sum.old, inner.old);
     sum.fresh = add(sum.fresh, inner.fresh);
   }
-  return epoch == 1 ? Count{0, sum.all()} : sum;  // a branch without parameters is fresh in the first epoch too
+  return epoch == 1 ? Count{0, sum.all()}
+                    : sum;  // a branch without parameters is fresh in the first epoch too
 }
 
-Grid::Count Grid::count_siblings(std::size_t from, std::size_t to, std::int32_t branch, std::size_t epoch) const {
+Grid::Count Grid::count_siblings(std::size_t from, std::size_t to, std::int32_t branch,
+                                 std::size_t epoch) const {
   Count all;
   auto parent = from == 0 ? -1 : static_cast<std::int32_t>(from) - 1;
   for (auto i = from; i < to; i = static_cast<std::size_t>(space_[i].end))

@@ -10,14 +10,15 @@
 
 namespace autotune {
 
-/// A sequence of grids, each twice as fine. Epoch 1 holds all values of choices and randints and the middle (in the
-/// prior's distribution) of all others; epoch e adds the odd multiples of 1/2^e that lead to new values. A point
-/// belongs to the first epoch that has all its coordinates; within an epoch the last parameter varies fastest, and
-/// older coordinates come before newer ones. Dimensions of branches that are not chosen are not iterated.
+/// A sequence of grids, each twice as fine. Epoch 1 holds all values of choices and randints and
+/// the middle (in the prior's distribution) of all others; epoch e adds the odd multiples of 1/2^e
+/// that lead to new values. A point belongs to the first epoch that has all its coordinates; within
+/// an epoch the last parameter varies fastest, and older coordinates come before newer ones.
+/// Dimensions of branches that are not chosen are not iterated.
 ///
-/// A dimension whose values all stand in the grid gets no more; when every one is complete the grid ends. Values so
-/// rare that 8 times their number of points did not meet them are appended together; of the endless values of
-/// qnormal and qlognormal those count that 2^16 points meet.
+/// A dimension whose values all stand in the grid gets no more; when every one is complete the grid
+/// ends. Values so rare that 8 times their number of points did not meet them are appended
+/// together; of the endless values of qnormal and qlognormal those count that 2^16 points meet.
 ///
 /// Finding a place costs time linear in the dimensions. A grid has at most 2^64 - 1 places.
 class Grid {
@@ -37,7 +38,8 @@ class Grid {
     bool complete = false;
   };
 
-  /// How many combinations a part of the space has: of coordinates of earlier epochs, and with at least one fresh.
+  /// How many combinations a part of the space has: of coordinates of earlier epochs, and with at
+  /// least one fresh.
   struct Count {
     std::uint64_t old = 1;
     std::uint64_t fresh = 0;
@@ -60,8 +62,10 @@ class Grid {
   std::uint64_t coordinates(std::size_t i, std::size_t epoch) const;
   double unit(std::size_t i, std::uint64_t n) const;
   Count count(std::size_t i, std::size_t epoch) const;
-  Count count_siblings(std::size_t from, std::size_t to, std::int32_t branch, std::size_t epoch) const;
-  void walk_siblings(Walk& walk, std::size_t from, std::size_t to, std::int32_t branch, const Count& tail) const;
+  Count count_siblings(std::size_t from, std::size_t to, std::int32_t branch,
+                       std::size_t epoch) const;
+  void walk_siblings(Walk& walk, std::size_t from, std::size_t to, std::int32_t branch,
+                     const Count& tail) const;
   void step(Walk& walk, std::size_t i, const Count& rest) const;
 
   Space space_;

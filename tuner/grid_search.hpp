@@ -10,8 +10,9 @@
 
 namespace autotune {
 
-/// Walks a Grid exactly once, with any number of workers and after any restart. Points that the user tried before
-/// their turn are passed over. Exhausted at the end of a finite grid. The grid is NNI 3.0's (nni-compat.md 3.3).
+/// Walks a Grid exactly once, with any number of workers and after any restart. Points that the
+/// user tried before their turn are passed over. Exhausted at the end of a finite grid. The grid is
+/// NNI 3.0's (nni-compat.md 3.3).
 class GridSearchTuner : public Tuner {
  public:
   explicit GridSearchTuner(Space space) : grid_(std::move(space)) {}

@@ -13,7 +13,10 @@ constexpr double far_sigmas = 6;  // what a truncation further away cuts off is 
 }  // namespace
 
 KernelMixture::KernelMixture(const Space& space, const Bandwidths& bandwidths, double prior_weight)
-    : space_(&space), bandwidths_(&bandwidths), prior_weight_(prior_weight), total_weight_(prior_weight) {}
+    : space_(&space),
+      bandwidths_(&bandwidths),
+      prior_weight_(prior_weight),
+      total_weight_(prior_weight) {}
 
 void KernelMixture::add(const double* point, double weight) {
   auto n = space_->size();
@@ -68,7 +71,9 @@ double KernelMixture::log_density(const Point& point) {
         continue;
       const auto& d = (*space_)[i];
       if (d.categorical()) {
-        sum += std::isnan(centre[i]) ? -std::log(d.levels()) : centre[i] == scaled_[i] ? log_same_[i] : log_other_[i];
+        sum += std::isnan(centre[i])     ? -std::log(d.levels())
+               : centre[i] == scaled_[i] ? log_same_[i]
+                                         : log_other_[i];
       } else if (!std::isnan(centre[i])) {
         double z = (scaled_[i] - centre[i]) / bandwidths_->numeric[i];
         sum += height[i] - 0.5 * z * z;
@@ -97,7 +102,8 @@ std::ptrdiff_t KernelMixture::pick(Rng& rng) const {
 double KernelMixture::draw_coordinate(std::size_t i, std::ptrdiff_t component, Rng& rng) const {
   const auto& d = (*space_)[i];
   double u = rng.uniform_open();
-  double centre = component < 0 ? inactive : centres_[static_cast<std::size_t>(component) * space_->size() + i];
+  double centre =
+      component < 0 ? inactive : centres_[static_cast<std::size_t>(component) * space_->size() + i];
   if (!std::isnan(centre) && d.categorical()) {
     double prior = bandwidths_->category_prior;
     double share = prior / (static_cast<double>(weights_.size()) + prior);

@@ -14,22 +14,24 @@ struct Bandwidths {
   double category_prior = 0;    ///< pseudo-count spread over all values of an unordered dimension
 };
 
-/// A mixture of product kernels: truncated normals on ordered dimensions, the kept value or any other on unordered
-/// ones. Where a component's own trial did not have a dimension that the point has, the prior stands in, so a mixture
-/// covers conditional spaces.
+/// A mixture of product kernels: truncated normals on ordered dimensions, the kept value or any
+/// other on unordered ones. Where a component's own trial did not have a dimension that the point
+/// has, the prior stands in, so a mixture covers conditional spaces.
 class KernelMixture {
  public:
   /// `space` must outlive the mixture.
   KernelMixture(const Space& space, const Bandwidths& bandwidths, double prior_weight);
 
-  /// Adds a component around `point`, one coordinate a dimension. All must be added before what follows is called.
+  /// Adds a component around `point`, one coordinate a dimension. All must be added before what
+  /// follows is called.
   void add(const double* point, double weight);
   /// Computes what depends on the number of components.
   void close();
 
   /// Natural logarithm of the density at `point`.
   double log_density(const Point& point);
-  /// A draw: around one component, each dimension with chance `crossover` around another one's coordinate.
+  /// A draw: around one component, each dimension with chance `crossover` around another one's
+  /// coordinate.
   Point draw(Rng& rng, double crossover) const;
 
  private:
@@ -42,11 +44,13 @@ class KernelMixture {
   double total_weight_;
   std::vector<double> weights_;
   std::vector<double> log_weights_;
-  std::vector<double> centres_;     // [component][dimension]; a level for unordered ones; NaN where inactive
-  std::vector<double> log_heights_; // [component][dimension]: of a normal's top, truncation included
-  std::vector<double> log_same_;    // [dimension], unordered: at the component's own value
-  std::vector<double> log_other_;   // [dimension], unordered: at any other value
-  std::vector<double> scaled_;  // scratch of log_density
+  std::vector<double>
+      centres_;  // [component][dimension]; a level for unordered ones; NaN where inactive
+  std::vector<double>
+      log_heights_;                // [component][dimension]: of a normal's top, truncation included
+  std::vector<double> log_same_;   // [dimension], unordered: at the component's own value
+  std::vector<double> log_other_;  // [dimension], unordered: at any other value
+  std::vector<double> scaled_;     // scratch of log_density
   std::vector<double> terms_;
 };
 

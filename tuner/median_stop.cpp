@@ -10,12 +10,14 @@ std::optional<std::string> MedianStop::assess(const Trial& running) {
   if (steps == 0 || static_cast<std::int64_t>(steps) < start_step_ || steps > averages_.size())
     return std::nullopt;
   const auto& averages = averages_[steps - 1];
-  double median = averages[averages.size() / 2];  // of losses: the greater, more lenient of two middle ones
+  double median =
+      averages[averages.size() / 2];  // of losses: the greater, more lenient of two middle ones
   auto best = std::min_element(running.intermediates.begin(), running.intermediates.end(),
                                [](const auto& a, const auto& b) { return a.value < b.value; });
   if (best->value <= median)
     return std::nullopt;
-  return "its best of " + std::to_string(steps) + " intermediate results is worse than the median average of " +
+  return "its best of " + std::to_string(steps) +
+         " intermediate results is worse than the median average of " +
          std::to_string(averages.size()) + " succeeded trials";
 }
 

@@ -11,9 +11,9 @@
 
 namespace autotune {
 
-/// Counts places of a list from the trials that the tuner itself proposed: each carries its place as lineage, and the
-/// next place is one past the furthest. Trials without a lineage (told by an embedder that drops it) count as one
-/// place each.
+/// Counts places of a list from the trials that the tuner itself proposed: each carries its place
+/// as lineage, and the next place is one past the furthest. Trials without a lineage (told by an
+/// embedder that drops it) count as one place each.
 class Places {
  public:
   void tell(const Trial& ended) { note(ended, own_, next_); }

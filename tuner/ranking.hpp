@@ -9,8 +9,8 @@
 
 namespace autotune {
 
-/// Equal losses stand in order of arrival. insert costs a binary search and the move of a small chunk, so it stays
-/// cheap at 100,000 trials; a walk from the best costs its length.
+/// Equal losses stand in order of arrival. insert costs a binary search and the move of a small
+/// chunk, so it stays cheap at 100,000 trials; a walk from the best costs its length.
 class Ranking {
  public:
   struct Entry {
@@ -50,13 +50,15 @@ class Ranking {
         count += chunk.size();
         continue;
       }
-      auto past = std::upper_bound(chunk.begin(), chunk.end(), loss, [](double l, const Entry& e) { return l < e.loss; });
+      auto past = std::upper_bound(chunk.begin(), chunk.end(), loss,
+                                   [](double l, const Entry& e) { return l < e.loss; });
       return count + static_cast<std::size_t>(past - chunk.begin());
     }
     return count;
   }
 
-  /// Calls visit(entry) for the entries at these ranks (0 is the best), which must ascend and be in range.
+  /// Calls visit(entry) for the entries at these ranks (0 is the best), which must ascend and be in
+  /// range.
   template <class Ranks, class Visit>
   void visit(const Ranks& ranks, Visit visit) const {
     std::size_t chunk = 0;

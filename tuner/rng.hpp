@@ -1,12 +1,13 @@
-// Randomness that can be repeated: a generator made from (seed, sequence) whose distributions are our own, so that
-// an answer depends on no standard library's habits.
+// Randomness that can be repeated: a generator made from (seed, sequence) whose distributions are
+// our own, so that an answer depends on no standard library's habits.
 #pragma once
 
 #include <cstdint>
 
 namespace autotune {
 
-/// A counter pushed through a mixing function (Steele, Lea, Flood 2014, "SplitMix"): cheap to make, so one per ask.
+/// A counter pushed through a mixing function (Steele, Lea, Flood 2014, "SplitMix"): cheap to make,
+/// so one per ask.
 class Rng {
  public:
   explicit Rng(std::uint64_t key) : counter_(key) {}

@@ -11,8 +11,8 @@
 
 namespace autotune {
 
-/// Remembers the discrete points of ended trials and answers which point may still be suggested. Points with a
-/// continuous coordinate are not remembered: they never come twice.
+/// Remembers the discrete points of ended trials and answers which point may still be suggested.
+/// Points with a continuous coordinate are not remembered: they never come twice.
 class SeenPoints {
  public:
   explicit SeenPoints(Space space) : space_(std::move(space)) {}
@@ -31,9 +31,9 @@ class SeenPoints {
     bool contains(const Point& point) const;
     /// True where a finite space holds no further point.
     bool everything() const;
-    /// The point, or one that is still free: `again()` draws another, a few times; then a finite space is walked
-    /// from there. Nothing where the space is used up. In an infinite space whose discrete part seems used up the
-    /// last draw is given though it was tried.
+    /// The point, or one that is still free: `again()` draws another, a few times; then a finite
+    /// space is walked from there. Nothing where the space is used up. In an infinite space whose
+    /// discrete part seems used up the last draw is given though it was tried.
     template <class Draw>
     std::optional<Point> free_from(Point point, Draw again) const {
       for (int i = 0; i < draws_max && contains(point); ++i)
@@ -42,7 +42,8 @@ class SeenPoints {
     }
 
    private:
-    static constexpr int draws_max = 32;  // enough while a tenth of the space is free; then walking is cheap
+    static constexpr int draws_max =
+        32;  // enough while a tenth of the space is free; then walking is cheap
     std::optional<Point> walk(Point point) const;
 
     const SeenPoints* seen_;

@@ -10,8 +10,8 @@ namespace autotune {
 
 namespace {
 
-void flatten(const std::vector<Parameter>& parameters, const std::string& prefix, std::int32_t parent,
-             std::int32_t branch, std::vector<Dimension>& out) {
+void flatten(const std::vector<Parameter>& parameters, const std::string& prefix,
+             std::int32_t parent, std::int32_t branch, std::vector<Dimension>& out) {
   for (const auto& p : parameters) {
     auto index = out.size();
     out.emplace_back(p);
@@ -87,10 +87,10 @@ Point Space::sample_point(Rng& rng) const {
 }
 
 Value Space::value_of(const Point& point) const {
-  // Fills the members of one level of the tree: dimensions from `i` up to `end`, of which those below a choice that
-  // are not in its chosen branch are passed over.
-  auto fill = [&](auto&& self, std::size_t i, std::size_t end, std::int32_t parent, std::int32_t branch,
-                  Object& out) -> void {
+  // Fills the members of one level of the tree: dimensions from `i` up to `end`, of which those
+  // below a choice that are not in its chosen branch are passed over.
+  auto fill = [&](auto&& self, std::size_t i, std::size_t end, std::int32_t parent,
+                  std::int32_t branch, Object& out) -> void {
     while (i < end) {
       const auto& d = (*this)[i];
       auto next = static_cast<std::size_t>(d.end);
@@ -98,7 +98,8 @@ Value Space::value_of(const Point& point) const {
         if (d.nested()) {
           auto chosen = static_cast<std::int32_t>(d.level_at(point[i]));
           Object inner;
-          inner.emplace_back("_name", d.parameter().branches[static_cast<std::size_t>(chosen)].name);
+          inner.emplace_back("_name",
+                             d.parameter().branches[static_cast<std::size_t>(chosen)].name);
           self(self, i + 1, next, static_cast<std::int32_t>(i), chosen, inner);
           out.emplace_back(d.parameter().name, std::move(inner));
         } else {
@@ -114,7 +115,8 @@ Value Space::value_of(const Point& point) const {
   return out;
 }
 
-/// Walks the tree beside the given parameters, writing coordinates and, where it fills, the completed parameters.
+/// Walks the tree beside the given parameters, writing coordinates and, where it fills, the
+/// completed parameters.
 struct Space::Reader {
   const Space& space;
   Reading reading;
@@ -126,7 +128,8 @@ struct Space::Reader {
     static const Object none;
     const auto* object = given == nullptr ? &none : given->as_object();
     if (object == nullptr)
-      return fail(ErrorCode::invalid_argument, "parameters are " + shortened(*given) + ", not an object");
+      return fail(ErrorCode::invalid_argument,
+                  "parameters are " + shortened(*given) + ", not an object");
     Object out;
     if (nested && reading == Reading::filling)
       out.emplace_back("_name", Value());  // the caller knows the name
@@ -146,11 +149,12 @@ struct Space::Reader {
   Result<void> read_one(const Value* given, std::size_t i, Object& out) {
     const auto& d = space[i];
     if (given == nullptr && reading != Reading::filling)
-      return fail(ErrorCode::invalid_argument, "parameter '" + d.path + "' is missing; it is " + d.expectation());
+      return fail(ErrorCode::invalid_argument,
+                  "parameter '" + d.path + "' is missing; it is " + d.expectation());
     auto unit = given == nullptr ? std::optional(rng->uniform()) : d.unit_of(*given);
     if (!unit)
-      return fail(ErrorCode::invalid_argument,
-                  "parameter '" + d.path + "' is " + shortened(*given) + ", not " + d.expectation());
+      return fail(ErrorCode::invalid_argument, "parameter '" + d.path + "' is " +
+                                                   shortened(*given) + ", not " + d.expectation());
     point[i] = *unit;
     if (!d.nested()) {
       if (reading == Reading::filling)
@@ -185,7 +189,8 @@ struct Space::Reader {
       for (const auto& p : parameters)
         names += (names.empty() ? "" : ", ") + p.name;
       return fail(ErrorCode::invalid_argument,
-                  "parameter '" + where + name + "' is unknown; known are: " + (names.empty() ? "none" : names));
+                  "parameter '" + where + name +
+                      "' is unknown; known are: " + (names.empty() ? "none" : names));
     }
     return {};
   }
@@ -232,7 +237,8 @@ std::uint64_t Space::key(const Point& point) const {
     if (d.categorical() && !d.nested()) {  // a value that is listed twice counts as its first place
       const auto& choices = d.parameter().choices;
       level = static_cast<double>(
-          std::find(choices.begin(), choices.end(), choices[static_cast<std::size_t>(level)]) - choices.begin());
+          std::find(choices.begin(), choices.end(), choices[static_cast<std::size_t>(level)]) -
+          choices.begin());
     }
     hash = mix_bits(hash ^ mix_bits(std::bit_cast<std::uint64_t>(level + 0.0) + i));
   }
@@ -240,8 +246,8 @@ std::uint64_t Space::key(const Point& point) const {
 }
 
 void Space::advance(Point& point) const {
-  // Where the last active dimension cannot step it starts over and the one before it steps; what lies below a
-  // choice that stepped starts at its first level.
+  // Where the last active dimension cannot step it starts over and the one before it steps; what
+  // lies below a choice that stepped starts at its first level.
   std::size_t stepped = size();
   while (stepped-- > 0) {
     if (!active(point, stepped))

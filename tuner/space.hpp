@@ -14,12 +14,13 @@
 
 namespace autotune {
 
-/// One coordinate a dimension, in [0, 1]; `inactive` where the branch that holds the dimension was not chosen.
+/// One coordinate a dimension, in [0, 1]; `inactive` where the branch that holds the dimension was
+/// not chosen.
 using Point = std::vector<double>;
 inline constexpr double inactive = std::numeric_limits<double>::quiet_NaN();
 
-/// The flattened space. Dimensions stand in the order of the file, a nested choice before what it opens, so a walk
-/// from 0 upwards always knows whether a dimension is active. Copying is cheap.
+/// The flattened space. Dimensions stand in the order of the file, a nested choice before what it
+/// opens, so a walk from 0 upwards always knows whether a dimension is active. Copying is cheap.
 class Space {
  public:
   explicit Space(SearchSpace description);
@@ -28,8 +29,8 @@ class Space {
   const Dimension& operator[](std::size_t i) const { return (*dimensions_)[i]; }
   const std::vector<Dimension>& dimensions() const { return *dimensions_; }
 
-  /// True where the parent of dimension i is active at `point` and chose the branch that holds i. Coordinates before
-  /// i must be set.
+  /// True where the parent of dimension i is active at `point` and chose the branch that holds i.
+  /// Coordinates before i must be set.
   bool active(const Point& point, std::size_t i) const;
   /// How many different points there are; infinite where any dimension has no end of values.
   double cardinality() const { return cardinality_; }
@@ -38,22 +39,26 @@ class Space {
   Point sample_point(Rng& rng) const;
   Value sample(Rng& rng) const { return value_of(sample_point(rng)); }
 
-  /// The parameters at a point: choices as they were written, randint whole, others real ("3.0"), a nested choice
-  /// as {"_name": ..., its own parameters}. Coordinates of inactive dimensions are not looked at.
+  /// The parameters at a point: choices as they were written, randint whole, others real ("3.0"), a
+  /// nested choice as {"_name": ..., its own parameters}. Coordinates of inactive dimensions are
+  /// not looked at.
   Value value_of(const Point& point) const;
-  /// Where these parameters lie. Members that the space does not know are ignored (an algorithm may have added
-  /// them). The error names the parameter, its value, and what would be valid.
+  /// Where these parameters lie. Members that the space does not know are ignored (an algorithm may
+  /// have added them). The error names the parameter, its value, and what would be valid.
   Result<Point> point_of(const Value& parameters) const;
   /// Whether these are parameters of this space: nothing missing, nothing unknown, each one legal.
   Result<void> contains(const Value& parameters) const;
-  /// The same parameters with those that are missing drawn from the prior; an illegal or unknown one is an error.
+  /// The same parameters with those that are missing drawn from the prior; an illegal or unknown
+  /// one is an error.
   Result<Value> complete(const Value& parameters, Rng& rng) const;
 
   /// True where every active dimension is discrete: only such points can come twice.
   bool discrete(const Point& point) const;
-  /// Two discrete points have the same key exactly when they are the same parameters (but for a chance of 2^-64).
+  /// Two discrete points have the same key exactly when they are the same parameters (but for a
+  /// chance of 2^-64).
   std::uint64_t key(const Point& point) const;
-  /// Steps to the next point of a finite space, the last dimension varying fastest; starts over after the last.
+  /// Steps to the next point of a finite space, the last dimension varying fastest; starts over
+  /// after the last.
   void advance(Point& point) const;
 
  private:

@@ -35,25 +35,31 @@ Result<std::optional<double>> value_of(const Value& request) {
   }
   auto number = value->to_double();
   if (!number)
-    return tl::unexpected(wrong("value is " + to_json(*value) + ", not a number; a trial without one has failed"));
+    return tl::unexpected(
+        wrong("value is " + to_json(*value) + ", not a number; a trial without one has failed"));
   return number;
 }
 
 Result<pb::ExperimentSpec> spec_of(const Value& request) {
   pb::ExperimentSpec spec;
-  if (const auto* version = request.find("version"); version != nullptr && version->to_integer() != protocol_version)
-    return tl::unexpected(wrong("version is " + to_json(*version) + ", this program speaks version 1"));
+  if (const auto* version = request.find("version");
+      version != nullptr && version->to_integer() != protocol_version)
+    return tl::unexpected(
+        wrong("version is " + to_json(*version) + ", this program speaks version 1"));
   if (const auto* tuner = text_of(request, "tuner")) {
     spec.mutable_tuner()->set_name(*tuner);
     const auto* args = request.find("classArgs");
-    const auto* args_text = args == nullptr ? nullptr : args->as_string();  // the file format's own spelling
+    const auto* args_text =
+        args == nullptr ? nullptr : args->as_string();  // the file format's own spelling
     if (args != nullptr)
       spec.mutable_tuner()->set_class_args_json(args_text != nullptr ? *args_text : to_json(*args));
   }
   if (const auto* mode = text_of(request, "optimizeMode")) {
     if (*mode != "minimize" && *mode != "maximize")
-      return tl::unexpected(wrong("optimizeMode is " + quote_json(*mode) + ", must be minimize or maximize"));
-    spec.mutable_objective()->add_goals()->set_goal(*mode == "minimize" ? pb::GOAL_MINIMIZE : pb::GOAL_MAXIMIZE);
+      return tl::unexpected(
+          wrong("optimizeMode is " + quote_json(*mode) + ", must be minimize or maximize"));
+    spec.mutable_objective()->add_goals()->set_goal(*mode == "minimize" ? pb::GOAL_MINIMIZE
+                                                                        : pb::GOAL_MAXIMIZE);
   }
   return spec;
 }
@@ -73,7 +79,8 @@ std::string StdioSession::answer(std::string_view line) {
 Result<Value> StdioSession::handle(const Value& request) {
   const auto* op = text_of(request, "op");
   if (op == nullptr)
-    return tl::unexpected(wrong("a request is an object with an op: init, ask, tell, report or stop"));
+    return tl::unexpected(
+        wrong("a request is an object with an op: init, ask, tell, report or stop"));
   if (*op == "stop") {
     stopped_ = true;
     return ok();
@@ -81,7 +88,8 @@ Result<Value> StdioSession::handle(const Value& request) {
   if (*op == "init")
     return init(request);
   if (*op != "ask" && *op != "tell" && *op != "report")
-    return tl::unexpected(wrong("unknown op " + quote_json(*op) + "; known are: init, ask, tell, report, stop"));
+    return tl::unexpected(
+        wrong("unknown op " + quote_json(*op) + "; known are: init, ask, tell, report, stop"));
   if (!tuner_)
     return tl::unexpected(wrong("no run has been started; send init first"));
   const auto* id = request.find("id");
@@ -121,7 +129,8 @@ Result<Value> StdioSession::init(const Value& request) {
 
 Result<Value> StdioSession::ask(Sequence id) {
   if (running_.contains(id))
-    return tl::unexpected(wrong("id " + std::to_string(id) + " was asked for before and is not told yet"));
+    return tl::unexpected(
+        wrong("id " + std::to_string(id) + " was asked for before and is not told yet"));
   std::vector<Trial> running;
   for (const auto& [sequence, trial] : running_)
     running.push_back(trial);
@@ -155,7 +164,8 @@ Result<Value> StdioSession::tell(Sequence id, const Value& request) {
     trial.parameters = *params;
     trial.own = false;
   } else {
-    return tl::unexpected(wrong("id " + std::to_string(id) + " is not running, and no params are given"));
+    return tl::unexpected(
+        wrong("id " + std::to_string(id) + " is not running, and no params are given"));
   }
   bool succeeded = *status == "ok";
   trial.outcome = succeeded ? TrialOutcome::succeeded : TrialOutcome::failed;
@@ -175,8 +185,9 @@ Result<Value> StdioSession::report(Sequence id, const Value& request) {
     return tl::unexpected(wrong("value is missing"));
   auto& measured = found->second.intermediates;
   const auto* given = request.find("step");
-  auto step = given == nullptr ? std::optional<std::int64_t>(static_cast<std::int64_t>(measured.size()))
-                               : given->to_integer();
+  auto step = given == nullptr
+                  ? std::optional<std::int64_t>(static_cast<std::int64_t>(measured.size()))
+                  : given->to_integer();
   if (!step)
     return tl::unexpected(wrong("step is " + to_json(*given) + ", not a whole number"));
   if (std::isfinite(**value))

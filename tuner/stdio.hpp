@@ -17,10 +17,10 @@ namespace autotune {
 
 /// The protocol tuner-stdio, version 1, without its input and output: one line in, one line out.
 ///
-/// init {tuner, classArgs, searchSpace, optimizeMode, seed} starts a run and replaces the one before; ask {id} suggests;
-/// tell {id, status: ok|fail, value} ends a trial, or with `params` tells one that was never asked for; report {id,
-/// step, value} adds an intermediate result; stop ends. What cannot be done is answered by {"error": why}, and the
-/// session goes on.
+/// init {tuner, classArgs, searchSpace, optimizeMode, seed} starts a run and replaces the one
+/// before; ask {id} suggests; tell {id, status: ok|fail, value} ends a trial, or with `params`
+/// tells one that was never asked for; report {id, step, value} adds an intermediate result; stop
+/// ends. What cannot be done is answered by {"error": why}, and the session goes on.
 class StdioSession {
  public:
   using SpaceReader = std::function<Result<SearchSpace>(std::string_view json)>;

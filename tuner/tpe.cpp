@@ -9,15 +9,15 @@ namespace autotune {
 namespace {
 
 // Chosen on the public problems of the bench and checked on the held-out ones (docs/algorithms.md).
-constexpr double width_start = 0.35;     // a kernel's standard deviation before any trial
-constexpr double width_decay = 0.1;      // it is width_start / (1 + width_decay * trials)
-constexpr double width_min = 0.002;      // finer steps are left to a longer life than a tuning run has
+constexpr double width_start = 0.35;  // a kernel's standard deviation before any trial
+constexpr double width_decay = 0.1;   // it is width_start / (1 + width_decay * trials)
+constexpr double width_min = 0.002;   // finer steps are left to a longer life than a tuning run has
 constexpr double crossover = 0.2;
-constexpr double rank_decay = 1;         // weight of the last good trial: e^-1 of the first one's, nearly
+constexpr double rank_decay = 1;  // weight of the last good trial: e^-1 of the first one's, nearly
 constexpr double category_prior = 0.5;
 constexpr double good_prior_factor = 0.5;  // of prior_weight
 constexpr std::size_t rest_max = 100;
-constexpr std::size_t running_max = 256;   // the newest so many running trials take part
+constexpr std::size_t running_max = 256;  // the newest so many running trials take part
 
 /// Which of `strata` layers of [0, 1] trial n of a Latin hypercube lies in.
 std::uint64_t stratum(Rng rng, std::uint64_t strata, std::uint64_t n) {
@@ -36,7 +36,8 @@ TpeTuner::TpeTuner(Space space, std::int64_t seed, TpeOptions options)
 Point TpeTuner::start_point(Sequence trial, Rng& rng) const {
   const auto& space = seen_.space();
   Point point(space.size(), inactive);
-  auto strata = static_cast<std::uint64_t>(std::clamp<std::int64_t>(options_.n_startup_jobs, 1, 1000));
+  auto strata =
+      static_cast<std::uint64_t>(std::clamp<std::int64_t>(options_.n_startup_jobs, 1, 1000));
   auto number = static_cast<std::uint64_t>(trial);
   // The trials of one design share its generator.
   auto design = rng_for(seed_, -1 - static_cast<Sequence>(number / strata));
@@ -52,7 +53,8 @@ Point TpeTuner::start_point(Sequence trial, Rng& rng) const {
 Bandwidths TpeTuner::bandwidths() const {
   Bandwidths b;
   b.category_prior = category_prior;
-  double shrunk = std::max(width_min, width_start / (1 + width_decay * static_cast<double>(ranking_.size())));
+  double shrunk =
+      std::max(width_min, width_start / (1 + width_decay * static_cast<double>(ranking_.size())));
   for (const auto& d : seen_.space().dimensions()) {
     bool stepped = d.discrete() && std::isfinite(d.levels());
     // Half a step at least, so that the neighbouring levels stay within reach.
@@ -71,7 +73,8 @@ std::vector<Point> TpeTuner::points_of(std::span<const Trial> running) const {
   return points;
 }
 
-void TpeTuner::fill(KernelMixture& good, KernelMixture& rest, const std::vector<Point>& running) const {
+void TpeTuner::fill(KernelMixture& good, KernelMixture& rest,
+                    const std::vector<Point>& running) const {
   auto n = ranking_.size();
   auto all = n + running.size();
   auto wanted = std::ceil(options_.gamma * std::sqrt(static_cast<double>(all)));
@@ -82,7 +85,8 @@ void TpeTuner::fill(KernelMixture& good, KernelMixture& rest, const std::vector<
   std::size_t lie_rank = n;
   if (options_.liar == Liar::best || options_.liar == Liar::mean) {
     double mean = loss_sum_ / static_cast<double>(n);
-    lie_rank = options_.liar == Liar::best ? ranking_.count_up_to(ranking_.best()) : ranking_.count_up_to(mean);
+    lie_rank = options_.liar == Liar::best ? ranking_.count_up_to(ranking_.best())
+                                           : ranking_.count_up_to(mean);
   }
   auto good_told = std::min(good_count, lie_rank);
   auto good_running = std::min(good_count - good_told, running.size());
@@ -110,7 +114,8 @@ void TpeTuner::fill(KernelMixture& good, KernelMixture& rest, const std::vector<
     rest.add(running[i].data(), 1);
 }
 
-Point TpeTuner::propose(KernelMixture& good, KernelMixture& rest, const SeenPoints::Taken& taken, Rng& rng) const {
+Point TpeTuner::propose(KernelMixture& good, KernelMixture& rest, const SeenPoints::Taken& taken,
+                        Rng& rng) const {
   Point best;
   double best_score = 0;
   for (std::int64_t i = 0; i < options_.n_ei_candidates; ++i) {
@@ -131,7 +136,8 @@ Ask TpeTuner::ask(Sequence trial, std::span<const Trial> running) const {
   auto rng = rng_for(seed_, trial);
   auto taken = seen_.with(running);
   std::optional<Point> point;
-  if (static_cast<std::int64_t>(ranking_.size()) < std::max<std::int64_t>(1, options_.n_startup_jobs)) {
+  if (static_cast<std::int64_t>(ranking_.size()) <
+      std::max<std::int64_t>(1, options_.n_startup_jobs)) {
     point = taken.free_from(start_point(trial, rng), [&] { return space.sample_point(rng); });
   } else {
     auto widths = bandwidths();
@@ -140,7 +146,8 @@ Ask TpeTuner::ask(Sequence trial, std::span<const Trial> running) const {
     fill(good, rest, points_of(running));
     good.close();
     rest.close();
-    point = taken.free_from(propose(good, rest, taken, rng), [&] { return good.draw(rng, crossover); });
+    point =
+        taken.free_from(propose(good, rest, taken, rng), [&] { return good.draw(rng, crossover); });
   }
   if (!point)
     return Exhausted{};

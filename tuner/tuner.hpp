@@ -31,9 +31,9 @@ using Ask = std::variant<Suggestion, NotYet, Exhausted>;
 
 /// A search algorithm. Pure: no I/O, no threads, no clock.
 ///
-/// An answer is a function of (seed, sequence, what was told in order, running) alone, so a tuner is rebuilt by
-/// telling it the same trials in the same order. Values are losses here: smaller is better (the wrapper that
-/// `make_tuner` returns turns the sign once).
+/// An answer is a function of (seed, sequence, what was told in order, running) alone, so a tuner
+/// is rebuilt by telling it the same trials in the same order. Values are losses here: smaller is
+/// better (the wrapper that `make_tuner` returns turns the sign once).
 class Tuner {
  public:
   virtual ~Tuner() = default;

@@ -12,14 +12,17 @@ namespace {
 
 std::string asked(const Tuner& tuner, std::span<const Trial> running = {}) {
   auto answer = tuner.ask(0, running);
-  return std::holds_alternative<Suggestion>(answer) ? to_json(std::get<Suggestion>(answer).parameters) : "exhausted";
+  return std::holds_alternative<Suggestion>(answer)
+             ? to_json(std::get<Suggestion>(answer).parameters)
+             : "exhausted";
 }
 
 }  // namespace
 
 TEST_CASE("a batch gives its members as they are, in order, then ends") {
-  BatchTuner tuner(choice("sets", {Value(Object{{"lr", number("1e-3")}, {"act", std::string("relu")}}),
-                                   Value(Object{{"lr", number("0.1")}})}));
+  BatchTuner tuner(
+      choice("sets", {Value(Object{{"lr", number("1e-3")}, {"act", std::string("relu")}}),
+                      Value(Object{{"lr", number("0.1")}})}));
   CHECK(asked(tuner) == R"({"lr":1e-3,"act":"relu"})");
   auto first = running(0, std::get<Suggestion>(tuner.ask(0, {})));
   CHECK(asked(tuner, std::span(&first, 1)) == R"({"lr":0.1})");

@@ -124,11 +124,14 @@ TEST_CASE("a seed in classArgs wins over the experiment's", "[conformance]") {
   CAPTURE(name);
   if (!takes(name, "seed"))
     return;
-  CHECK(make(name, mixed_space(), 1, R"({"seed": 5})")->ask(0, {}) == make(name, mixed_space(), 5)->ask(0, {}));
-  CHECK(make(name, mixed_space(), 1, R"({"seed": null})")->ask(0, {}) == make(name, mixed_space(), 1)->ask(0, {}));
+  CHECK(make(name, mixed_space(), 1, R"({"seed": 5})")->ask(0, {}) ==
+        make(name, mixed_space(), 5)->ask(0, {}));
+  CHECK(make(name, mixed_space(), 1, R"({"seed": null})")->ask(0, {}) ==
+        make(name, mixed_space(), 1)->ask(0, {}));
 }
 
-TEST_CASE("trials that fail, or end without a number, break nothing and are no good ones", "[conformance]") {
+TEST_CASE("trials that fail, or end without a number, break nothing and are no good ones",
+          "[conformance]") {
   auto name = GENERATE(from_range(all_tuners()));
   CAPTURE(name);
   auto space = space_for(name, mixed_space(), 80);
@@ -145,9 +148,7 @@ TEST_CASE("trials that fail, or end without a number, break nothing and are no g
   }
   SECTION("all fail") {
     auto tuner = make(name, space, 7);
-    CHECK(drive(*tuner, 60, 3, 5, [](Trial& t) {
-            t.outcome = TrialOutcome::failed;
-          }).size() == 60);
+    CHECK(drive(*tuner, 60, 3, 5, [](Trial& t) { t.outcome = TrialOutcome::failed; }).size() == 60);
   }
   SECTION("a value of a failed trial, NaN and infinities are as none") {
     auto tuner = make(name, space, 7, "{}", GOAL_MINIMIZE);
@@ -183,7 +184,8 @@ TEST_CASE("maximize is the mirror of minimize", "[conformance]") {
   CHECK(texts(downs) == texts(ups));
 }
 
-TEST_CASE("no point of a finite space is suggested twice, and the space ends when all are", "[conformance]") {
+TEST_CASE("no point of a finite space is suggested twice, and the space ends when all are",
+          "[conformance]") {
   auto name = GENERATE(from_range(all_tuners()));
   auto workers = GENERATE(1, 8);
   CAPTURE(name, workers);
@@ -229,8 +231,9 @@ TEST_CASE("one parameter and two hundred are searched alike", "[conformance]") {
     return;
   SearchSpace space;
   for (int i = 0; i < count; ++i)
-    space.parameters.push_back(i % 2 == 0 ? bounded("x" + std::to_string(i), T::uniform, -1, 1)
-                                          : choice("x" + std::to_string(i), {true, std::string("b")}));
+    space.parameters.push_back(i % 2 == 0
+                                   ? bounded("x" + std::to_string(i), T::uniform, -1, 1)
+                                   : choice("x" + std::to_string(i), {true, std::string("b")}));
   auto tuner = make(name, space, 11);
   auto trials = drive(*tuner, 40, 4, 8, succeed);
   REQUIRE(trials.size() == 40);
@@ -241,8 +244,8 @@ TEST_CASE("one parameter and two hundred are searched alike", "[conformance]") {
 TEST_CASE("a space of one point ends after it, a point of equal bounds included", "[conformance]") {
   auto name = GENERATE(from_range(all_tuners()));
   CAPTURE(name);
-  auto p = GENERATE(choice("x", {number("1")}), bounded("x", T::uniform, 2, 2), bounded("x", T::randint, 4, 5),
-                    bounded("x", T::quniform, 0, 1, 10));
+  auto p = GENERATE(choice("x", {number("1")}), bounded("x", T::uniform, 2, 2),
+                    bounded("x", T::randint, 4, 5), bounded("x", T::quniform, 0, 1, 10));
   if (lists(name) && p.type != T::choice)
     return;
   auto tuner = make(name, {{p}}, 1);
@@ -252,7 +255,8 @@ TEST_CASE("a space of one point ends after it, a point of equal bounds included"
 TEST_CASE("a million points and equal losses are no trouble", "[conformance]") {
   auto name = GENERATE(from_range(all_tuners()));
   CAPTURE(name);
-  auto space = space_for(name, {{bounded("a", T::randint, 0, 1000), bounded("b", T::randint, 0, 1000)}}, 1000);
+  auto space = space_for(
+      name, {{bounded("a", T::randint, 0, 1000), bounded("b", T::randint, 0, 1000)}}, 1000);
   auto tuner = make(name, space, 1);
   auto trials = drive(*tuner, 200, 8, 10, [](Trial& t) { t.final_value = 0; });
   REQUIRE(trials.size() == 200);

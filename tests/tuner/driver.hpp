@@ -27,8 +27,9 @@ inline pb::ExperimentSpec spec_of(const std::string& tuner, const std::string& a
 }
 
 /// A tuner as an experiment would have it; throws what is wrong.
-inline std::unique_ptr<Tuner> make(const std::string& name, const SearchSpace& space, std::int64_t seed,
-                                   const std::string& args = "{}", pb::Goal goal = pb::GOAL_UNSPECIFIED) {
+inline std::unique_ptr<Tuner> make(const std::string& name, const SearchSpace& space,
+                                   std::int64_t seed, const std::string& args = "{}",
+                                   pb::Goal goal = pb::GOAL_UNSPECIFIED) {
   auto spec = spec_of(name, args);
   if (goal != pb::GOAL_UNSPECIFIED)
     spec.mutable_objective()->add_goals()->set_goal(goal);
@@ -55,8 +56,9 @@ inline Trial ended(Sequence sequence, Value parameters, double value) {
   return trial;
 }
 
-/// Runs trials by `workers` at once with random durations. `finish` sets outcome and value of a running trial. Gives
-/// the trials in the order of their ends, fewer than `budget` where the space is used up.
+/// Runs trials by `workers` at once with random durations. `finish` sets outcome and value of a
+/// running trial. Gives the trials in the order of their ends, fewer than `budget` where the space
+/// is used up.
 inline std::vector<Trial> drive(Tuner& tuner, std::size_t budget, std::size_t workers, int seed,
                                 const std::function<void(Trial&)>& finish) {
   Rng rng(mix_bits(static_cast<std::uint64_t>(seed) + 90000));
@@ -91,9 +93,10 @@ inline std::vector<Trial> drive(Tuner& tuner, std::size_t budget, std::size_t wo
 }
 
 /// The least loss after each ended trial.
-inline std::vector<double> best_so_far(Tuner& tuner, const Problem& problem, int seed, std::size_t budget,
-                                       std::size_t workers) {
-  auto trials = drive(tuner, budget, workers, seed, [&](Trial& t) { t.final_value = problem.loss(t.parameters); });
+inline std::vector<double> best_so_far(Tuner& tuner, const Problem& problem, int seed,
+                                       std::size_t budget, std::size_t workers) {
+  auto trials = drive(tuner, budget, workers, seed,
+                      [&](Trial& t) { t.final_value = problem.loss(t.parameters); });
   std::vector<double> best;
   double least = std::numeric_limits<double>::infinity();
   for (const auto& trial : trials) {

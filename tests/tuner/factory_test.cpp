@@ -13,7 +13,8 @@ namespace {
 
 const SearchSpace line{{bounded("x", T::uniform, 0, 1)}};
 
-std::vector<std::string> errors_of(const pb::ExperimentSpec& spec, const SearchSpace& space = line) {
+std::vector<std::string> errors_of(const pb::ExperimentSpec& spec,
+                                   const SearchSpace& space = line) {
   std::vector<std::string> texts;
   for (const auto& e : check_algorithms(spec, space))
     texts.push_back(e.path + ": " + e.message);
@@ -25,7 +26,8 @@ std::string only_error(const pb::ExperimentSpec& spec, const SearchSpace& space 
   return errors.size() == 1 ? errors[0] : std::to_string(errors.size()) + " errors";
 }
 
-pb::ExperimentSpec with_assessor(pb::ExperimentSpec spec, const std::string& name, const std::string& args = "{}") {
+pb::ExperimentSpec with_assessor(pb::ExperimentSpec spec, const std::string& name,
+                                 const std::string& args = "{}") {
   spec.mutable_assessor()->set_name(name);
   spec.mutable_assessor()->set_class_args_json(args);
   return spec;
@@ -52,15 +54,18 @@ TEST_CASE("an unknown name is answered with the nearest and with all") {
 }
 
 TEST_CASE("algorithms of the file format that this version lacks are refused by name") {
-  for (const char* name : {"Anneal", "Evolution", "MetisTuner", "GP", "PPOTuner", "PBT", "Hyperband", "BOHB"}) {
+  for (const char* name :
+       {"Anneal", "Evolution", "MetisTuner", "GP", "PPOTuner", "PBT", "Hyperband", "BOHB"}) {
     auto text = only_error(spec_of(name));
     CHECK(text.find("is not in this version yet; use one of: Auto, TPE") != std::string::npos);
   }
   pb::ExperimentSpec spec;
   spec.mutable_advisor()->set_name("BOHB");
-  CHECK(only_error(spec).find("advisor.builtinAdvisorName: advisor 'BOHB' is not in this version") == 0);
+  CHECK(only_error(spec).find(
+            "advisor.builtinAdvisorName: advisor 'BOHB' is not in this version") == 0);
   CHECK(only_error(with_assessor(spec_of("TPE"), "Curvefitting")) ==
-        "assessor.builtinAssessorName: assessor 'Curvefitting' is not in this version yet; use one of: Medianstop");
+        "assessor.builtinAssessorName: assessor 'Curvefitting' is not in this version yet; use one "
+        "of: Medianstop");
   pb::ExperimentSpec command;
   command.mutable_tuner()->add_command("mine");
   CHECK(only_error(command).find("tuner.command: ") == 0);
@@ -77,17 +82,23 @@ TEST_CASE("a tuner rules over an advisor, an advisor over an assessor") {
 }
 
 TEST_CASE("every mistake in classArgs is named by its path, with what would be right") {
-  auto errors = errors_of(spec_of("TPE", R"({"gama": 1, "seed": 1.5, "optimize_mode": "up", "constant_liar_type": 3,
-    "parallel_optimize": "yes", "tpe_args": {"gamma": 0, "n_startup_jobs": 0, "prior_weigth": 1.0}})"));
+  auto errors = errors_of(
+      spec_of("TPE", R"({"gama": 1, "seed": 1.5, "optimize_mode": "up", "constant_liar_type": 3,
+    "parallel_optimize": "yes", "tpe_args":
+    {"gamma": 0, "n_startup_jobs": 0, "prior_weigth": 1.0}})"));
   REQUIRE(errors.size() == 8);
   CHECK(errors[0].find("tuner.classArgs.gama: is not an argument") == 0);
   CHECK(errors[1] == "tuner.classArgs.seed: is 1.5, must be a whole number or null");
   CHECK(errors[2] == "tuner.classArgs.optimize_mode: is \"up\", must be one of maximize, minimize");
-  CHECK(errors[3] == "tuner.classArgs.constant_liar_type: is 3, must be one of best, worst, mean, min, max or null");
+  CHECK(errors[3] ==
+        "tuner.classArgs.constant_liar_type: is 3, must be one of best, worst, mean, min, max or "
+        "null");
   CHECK(errors[4] == "tuner.classArgs.parallel_optimize: is \"yes\", must be true or false");
   CHECK(errors[5] == "tuner.classArgs.tpe_args.gamma: is 0, must be a number in (0.0, 1000.0]");
-  CHECK(errors[6] == "tuner.classArgs.tpe_args.n_startup_jobs: is 0, must be a whole number in [1, 1000000]");
-  CHECK(errors[7].find("tuner.classArgs.tpe_args.prior_weigth: is not an argument; did you mean 'prior_weight'?") == 0);
+  CHECK(errors[6] ==
+        "tuner.classArgs.tpe_args.n_startup_jobs: is 0, must be a whole number in [1, 1000000]");
+  CHECK(errors[7].find("tuner.classArgs.tpe_args.prior_weigth: is not an argument; did you mean "
+                       "'prior_weight'?") == 0);
   CHECK(only_error(spec_of("Random", "[1]")).find("tuner.classArgs: must be an object") == 0);
   CHECK(only_error(spec_of("Random", "{")).find("tuner.classArgs: is not JSON") == 0);
   CHECK_FALSE(make_tuner(spec_of("Random", "{"), line, 1));
@@ -95,11 +106,15 @@ TEST_CASE("every mistake in classArgs is named by its path, with what would be r
 
 TEST_CASE("both dialects of the manual's examples are accepted") {
   // Origin: nni-compat.md 0.
-  CHECK(errors_of(spec_of("TPE", R"({"optimize_mode": "maximize", "constant_liar_type": "min"})")).empty());
+  CHECK(errors_of(spec_of("TPE", R"({"optimize_mode": "maximize", "constant_liar_type": "min"})"))
+            .empty());
   CHECK(errors_of(spec_of("TPE", R"({"optimize_mode": "maximize", "parallel_optimize": true,
                                      "constant_liar_type": "mean"})"))
             .empty());
-  CHECK(errors_of(spec_of("TPE", R"({"seed": 12345, "tpe_args": {"constant_liar_type": "mean", "n_startup_jobs": 10,
+  CHECK(errors_of(
+            spec_of(
+                "TPE",
+                R"({"seed": 12345, "tpe_args": {"constant_liar_type": "mean", "n_startup_jobs": 10,
     "n_ei_candidates": 20, "linear_forgetting": 100, "prior_weight": 1, "gamma": 0.5}})"))
             .empty());  // whole numbers where reals are meant
   CHECK(errors_of(spec_of("GridSearch", R"({"optimize_mode": "minimize"})")).empty());
@@ -114,13 +129,15 @@ TEST_CASE("a space that an algorithm cannot search is refused with those that ca
   layer.type = T::layer_choice;
   layer.choices = {std::string("conv")};
   CHECK(only_error(spec_of("TPE"), {{layer}}) ==
-        "searchSpace.op: TPE cannot search layer_choice ('op'); what would work: none of this version");
-  CHECK(only_error(spec_of("TPE"), {{nested("n", {Branch{"A", {layer}}})}}).find(
-            "searchSpace.n: TPE cannot search layer_choice ('op')") == 0);
+        "searchSpace.op: TPE cannot search layer_choice ('op'); what would work: none of this "
+        "version");
+  CHECK(only_error(spec_of("TPE"), {{nested("n", {Branch{"A", {layer}}})}})
+            .find("searchSpace.n: TPE cannot search layer_choice ('op')") == 0);
   CHECK(ends_with(only_error(spec_of("Batch")), "what would work: Auto, TPE, Random, GridSearch"));
   CHECK(only_error(spec_of("Batch"), {{nested("n", {Branch{"A", {}}})}})
             .find("searchSpace.n: Batch cannot search a nested choice ('n')") == 0);
-  auto two = only_error(spec_of("Batch"), {{choice("a", {number("1")}), choice("b", {number("1")})}});
+  auto two =
+      only_error(spec_of("Batch"), {{choice("a", {number("1")}), choice("b", {number("1")})}});
   CHECK(two.find("searchSpace: Batch needs exactly one parameter") == 0);
   CHECK(only_error(spec_of("Random"), {}).find("searchSpace: is empty") == 0);
 }
@@ -135,17 +152,19 @@ TEST_CASE("the direction is what the objective, the arguments, the algorithm say
   spec.mutable_objective()->add_goals()->set_goal(GOAL_MAXIMIZE);
   CHECK(direction_of(spec) == Direction::maximize);
   CHECK(direction_of(with_assessor(spec_of("TPE"), "Medianstop")) == Direction::minimize);
-  CHECK(direction_of(with_assessor(spec_of("TPE"), "Medianstop", R"({"optimize_mode": "maximize"})")) ==
-        Direction::maximize);
+  CHECK(direction_of(with_assessor(spec_of("TPE"), "Medianstop",
+                                   R"({"optimize_mode": "maximize"})")) == Direction::maximize);
 }
 
 TEST_CASE("two directions that differ are an error where the second stands") {
   auto spec = spec_of("TPE", R"({"optimize_mode": "minimize"})");
   spec.mutable_objective()->add_goals()->set_goal(GOAL_MAXIMIZE);
-  CHECK(only_error(spec).find("tuner.classArgs.optimize_mode: is minimize, but objective.goal is maximize") == 0);
+  CHECK(only_error(spec).find(
+            "tuner.classArgs.optimize_mode: is minimize, but objective.goal is maximize") == 0);
   auto assessed = with_assessor(spec_of("TPE", R"({"optimize_mode": "minimize"})"), "Medianstop",
                                 R"({"optimize_mode": "maximize"})");
-  CHECK(only_error(assessed).find("assessor.classArgs.optimize_mode: is maximize, but tuner.classArgs") == 0);
+  CHECK(only_error(assessed).find(
+            "assessor.classArgs.optimize_mode: is maximize, but tuner.classArgs") == 0);
 }
 
 TEST_CASE("several goals and constraints are refused until an algorithm heeds them") {

@@ -34,29 +34,32 @@ std::vector<std::string> first(Tuner& tuner, std::size_t n) {
 }  // namespace
 
 TEST_CASE("the grid refines as NNI's does") {
-  // Origin: nni-compat.md 3.3 on its example, choice(5, 7) x normal(0, 1) x quniform(2, 3, 1): the first epoch takes the
-  // middles (round(2.5) is 2), the second adds the quarters, 1/4 of z being a duplicate of its middle. The quartile of
-  // the normal is 0.6744897501960817 (tables).
-  GridSearchTuner tuner(Space({{choice("x", {number("5"), number("7")}), gaussian("y", T::normal, 0, 1),
-                                bounded("z", T::quniform, 2, 3, 1)}}));
+  // Origin: nni-compat.md 3.3 on its example, choice(5, 7) x normal(0, 1) x quniform(2, 3, 1): the
+  // first epoch takes the middles (round(2.5) is 2), the second adds the quarters, 1/4 of z being a
+  // duplicate of its middle. The quartile of the normal is 0.6744897501960817 (tables).
+  GridSearchTuner tuner(
+      Space({{choice("x", {number("5"), number("7")}), gaussian("y", T::normal, 0, 1),
+              bounded("z", T::quniform, 2, 3, 1)}}));
   const std::string q = "0.6744897501960817";
-  CHECK(first(tuner, 12) ==
-        std::vector<std::string>{"5 0.0 2.0", "7 0.0 2.0",  //
-                                 "5 0.0 3.0", "5 -" + q + " 2.0", "5 -" + q + " 3.0", "5 " + q + " 2.0",
-                                 "5 " + q + " 3.0",  //
-                                 "7 0.0 3.0", "7 -" + q + " 2.0", "7 -" + q + " 3.0", "7 " + q + " 2.0",
-                                 "7 " + q + " 3.0"});
+  CHECK(first(tuner, 12) == std::vector<std::string>{"5 0.0 2.0", "7 0.0 2.0",  //
+                                                     "5 0.0 3.0", "5 -" + q + " 2.0",
+                                                     "5 -" + q + " 3.0", "5 " + q + " 2.0",
+                                                     "5 " + q + " 3.0",  //
+                                                     "7 0.0 3.0", "7 -" + q + " 2.0",
+                                                     "7 -" + q + " 3.0", "7 " + q + " 2.0",
+                                                     "7 " + q + " 3.0"});
 }
 
 TEST_CASE("a finite grid holds every combination once, the last parameter varying fastest") {
-  GridSearchTuner tuner(Space({{choice("x", {std::string("a"), std::string("b")}), bounded("y", T::randint, 0, 3)}}));
+  GridSearchTuner tuner(
+      Space({{choice("x", {std::string("a"), std::string("b")}), bounded("y", T::randint, 0, 3)}}));
   CHECK(first(tuner, 100) ==
         std::vector<std::string>{"\"a\" 0", "\"a\" 1", "\"a\" 2", "\"b\" 0", "\"b\" 1", "\"b\" 2"});
 }
 
 TEST_CASE("quniform [2, 10, 5] ends after its three values") {
-  // Origin: midpoint 6 rounds to 5 (6/5 = 1.2), the quarters 4 and 8 to 5 and 10, then eighths: 3 to 5, 9 to 10; the
-  // value 2 needs x < 2.5, the 1/32 point.
+  // Origin: midpoint 6 rounds to 5 (6/5 = 1.2), the quarters 4 and 8 to 5 and 10, then eighths: 3
+  // to 5, 9 to 10; the value 2 needs x < 2.5, the 1/32 point.
   GridSearchTuner tuner(Space({{bounded("x", T::quniform, 2, 10, 5)}}));
   CHECK(first(tuner, 100) == std::vector<std::string>{"5.0", "10.0", "2.0"});
 }
@@ -78,14 +81,18 @@ TEST_CASE("rare values of a quantised parameter still come") {
 }
 
 TEST_CASE("branches that are not chosen are not iterated") {
-  GridSearchTuner tuner(Space({{nested("n", {Branch{"A", {bounded("x", T::randint, 0, 2)}}, Branch{"B", {}}}),
-                                bounded("r", T::randint, 0, 2)}}));
-  CHECK(first(tuner, 100) == std::vector<std::string>{R"({"_name":"A","x":0} 0)", R"({"_name":"A","x":0} 1)",
-                                                      R"({"_name":"A","x":1} 0)", R"({"_name":"A","x":1} 1)",
-                                                      R"({"_name":"B"} 0)", R"({"_name":"B"} 1)"});
+  GridSearchTuner tuner(
+      Space({{nested("n", {Branch{"A", {bounded("x", T::randint, 0, 2)}}, Branch{"B", {}}}),
+              bounded("r", T::randint, 0, 2)}}));
+  CHECK(first(tuner, 100) ==
+        std::vector<std::string>{R"({"_name":"A","x":0} 0)", R"({"_name":"A","x":0} 1)",
+                                 R"({"_name":"A","x":1} 0)", R"({"_name":"A","x":1} 1)",
+                                 R"({"_name":"B"} 0)", R"({"_name":"B"} 1)"});
 }
 
-TEST_CASE("every place is taken exactly once with many workers, rebuilds, and the user's own trials between") {
+TEST_CASE(
+    "every place is taken exactly once with many workers, rebuilds, and the user's own trials "
+    "between") {
   SearchSpace space{{bounded("a", T::uniform, 0, 1), bounded("b", T::randint, 0, 7)}};
   GridSearchTuner reference{Space(space)};
   auto expected = first(reference, 105);  // epochs 1 to 4: (1 + 2 + 4 + 8) * 7

@@ -67,7 +67,7 @@ TEST_CASE("nothing is stopped early, without a yardstick, or by failed and stopp
   up.tell(with({9.0, 9.0}, TrialOutcome::killed));
   CHECK_FALSE(up.assess(with({1.0, 1.0})));
   up.tell(with({9.0, 9.0}, done));
-  CHECK_FALSE(up.assess(with({1.0})));           // before start_step
+  CHECK_FALSE(up.assess(with({1.0})));  // before start_step
   CHECK(up.assess(with({1.0, 1.0})));
   CHECK_FALSE(up.assess(with({1.0, 1.0, 1.0})));  // no finished trial has three
 }

@@ -18,7 +18,9 @@ using Loss = std::function<double(const Value&)>;
 
 double num(const Value& p, std::string_view name) { return p.find(name)->to_double().value(); }
 
-const std::string& word(const Value& p, std::string_view name) { return *p.find(name)->as_string(); }
+const std::string& word(const Value& p, std::string_view name) {
+  return *p.find(name)->as_string();
+}
 
 double sq(double x) { return x * x; }
 
@@ -56,12 +58,15 @@ double median_of(const SearchSpace& description, const Loss& loss) {
 double branin(const Value& p) {
   double x = num(p, "x");
   double y = num(p, "y");
-  return sq(y - 5.1 / (4 * pi * pi) * x * x + 5 / pi * x - 6) + 10 * (1 - 1 / (8 * pi)) * std::cos(x) + 10;
+  return sq(y - 5.1 / (4 * pi * pi) * x * x + 5 / pi * x - 6) +
+         10 * (1 - 1 / (8 * pi)) * std::cos(x) + 10;
 }
 
 double hartmann6(const Value& p) {
-  static constexpr double a[4][6] = {
-      {10, 3, 17, 3.5, 1.7, 8}, {.05, 10, 17, .1, 8, 14}, {3, 3.5, 1.7, 10, 17, 8}, {17, 8, .05, 10, .1, 14}};
+  static constexpr double a[4][6] = {{10, 3, 17, 3.5, 1.7, 8},
+                                     {.05, 10, 17, .1, 8, 14},
+                                     {3, 3.5, 1.7, 10, 17, 8},
+                                     {17, 8, .05, 10, .1, 14}};
   static constexpr double c[4][6] = {{1312, 1696, 5569, 124, 8283, 5886},
                                      {2329, 4135, 8307, 3736, 1004, 9991},
                                      {2348, 1451, 3522, 2883, 3047, 6650},
@@ -114,8 +119,8 @@ double mixed_toy(const Value& p) {
   auto c = static_cast<std::size_t>(word(p, "c")[0] - 'a');
   double n = num(p, "n");
   double q = num(p, "q");
-  return off[c] + .08 * sq(std::log10(num(p, "lr")) - opt[c]) + sq((n - 13) / 14) + .8 * sq(q - .35) +
-         .25 * std::abs(q - .35) * (n / 20);
+  return off[c] + .08 * sq(std::log10(num(p, "lr")) - opt[c]) + sq((n - 13) / 14) +
+         .8 * sq(q - .35) + .25 * std::abs(q - .35) * (n / 20);
 }
 
 double svm_like(const Value& p) {
@@ -129,7 +134,8 @@ double svm_like(const Value& p) {
   else if (k == "rbf")
     e = .04 + .42 * (1 - std::exp(-(sq(c + g * .6 + .2) / 4 + sq(g + 2.1) / 3)));
   else if (k == "poly")
-    e = .07 + .05 * std::abs(degree - 3) + .35 * (1 - std::exp(-(sq(c + degree * g * .25 + 1) / 3)));
+    e = .07 + .05 * std::abs(degree - 3) +
+        .35 * (1 - std::exp(-(sq(c + degree * g * .25 + 1) / 3)));
   return e + (*p.find("shrinking")->as_bool() ? 0 : .002);
 }
 
@@ -139,33 +145,37 @@ double cond_toy(const Value& p) {
   if (word(a, "_name") == "A")
     v = .25 + .02 * (sq(num(a, "x") - 2) + sq(num(a, "y") + 1));
   else if (word(a, "_name") == "B")
-    v = .05 + .15 * sq(std::log10(num(a, "lr")) + 2.5) + .3 * std::abs(std::log2(num(a, "n")) - 3.6) / 4;
+    v = .05 + .15 * sq(std::log10(num(a, "lr")) + 2.5) +
+        .3 * std::abs(std::log2(num(a, "n")) - 3.6) / 4;
   else
     v = .2 + .03 * sq(num(a, "z") - 6.5);
   return v + .3 * sq(num(p, "w") - .7);
 }
 
 SearchSpace cond_toy_space() {
-  return {{nested("algo", {Branch{"A", {bounded("x", T::uniform, -5, 5), bounded("y", T::uniform, -5, 5)}},
-                           Branch{"B", {bounded("lr", T::loguniform, 1e-4, 1), bounded("n", T::randint, 1, 33)}},
-                           Branch{"C", {bounded("z", T::quniform, 0, 10, .5)}}}),
+  return {{nested("algo",
+                  {Branch{"A", {bounded("x", T::uniform, -5, 5), bounded("y", T::uniform, -5, 5)}},
+                   Branch{"B",
+                          {bounded("lr", T::loguniform, 1e-4, 1), bounded("n", T::randint, 1, 33)}},
+                   Branch{"C", {bounded("z", T::quniform, 0, 10, .5)}}}),
            bounded("w", T::uniform, 0, 1)}};
 }
 
 SearchSpace svm_space() {
-  return {{words("kernel", {"linear", "rbf", "poly", "sigmoid"}), bounded("C", T::loguniform, 1e-3, 1e3),
-           bounded("gamma", T::loguniform, 1e-5, 10), bounded("degree", T::randint, 2, 6),
-           choice("shrinking", {true, false})}};
+  return {{words("kernel", {"linear", "rbf", "poly", "sigmoid"}),
+           bounded("C", T::loguniform, 1e-3, 1e3), bounded("gamma", T::loguniform, 1e-5, 10),
+           bounded("degree", T::randint, 2, 6), choice("shrinking", {true, false})}};
 }
 
 SearchSpace mixed_toy_space() {
-  return {{words("c", {"a", "b", "c", "d"}), bounded("n", T::randint, 0, 20), bounded("q", T::quniform, 0, 1, .05),
-           bounded("lr", T::loguniform, 1e-5, 1)}};
+  return {{words("c", {"a", "b", "c", "d"}), bounded("n", T::randint, 0, 20),
+           bounded("q", T::quniform, 0, 1, .05), bounded("lr", T::loguniform, 1e-5, 1)}};
 }
 
 // ---- held out ----
 
-/// A network's validation error: learning rate, decay and batch size pull on each other, width saturates.
+/// A network's validation error: learning rate, decay and batch size pull on each other, width
+/// saturates.
 double net_like(const Value& p) {
   double lr = std::log10(num(p, "lr"));
   double wd = std::log10(num(p, "decay"));
@@ -176,17 +186,20 @@ double net_like(const Value& p) {
   const auto& opt = word(p, "optimizer");
   double best_lr = (opt == "sgd" ? -1.3 : opt == "adam" ? -2.9 : -2.3) + .15 * (batch - 6);
   double error = .05 + (opt == "sgd" ? .006 : opt == "adam" ? 0 : .02);
-  error += .12 * (1 - std::exp(-sq(lr - best_lr) / 1.2)) + .5 / (1 + std::exp(-4 * (lr - best_lr - 1.5)));
+  error += .12 * (1 - std::exp(-sq(lr - best_lr) / 1.2)) +
+           .5 / (1 + std::exp(-4 * (lr - best_lr - 1.5)));
   error += .03 * (1 - std::exp(-sq(wd + 4 + .3 * (lr - best_lr)) / 2));
   error += .08 * std::exp(-width / 96) + .25 * sq(drop - .1 - .25 * width / 512);
   return error + (act == "relu" ? .004 : act == "gelu" ? 0 : act == "tanh" ? .03 : .06);
 }
 
 SearchSpace net_space() {
-  return {{bounded("lr", T::loguniform, 1e-6, 1), bounded("decay", T::loguniform, 1e-8, 1e-1),
-           choice("batch", {number("16"), number("32"), number("64"), number("128"), number("256")}),
-           bounded("width", T::qloguniform, 8, 512, 8), bounded("dropout", T::uniform, 0, .8),
-           words("activation", {"relu", "gelu", "tanh", "sigmoid"}), words("optimizer", {"sgd", "adam", "rmsprop"})}};
+  return {
+      {bounded("lr", T::loguniform, 1e-6, 1), bounded("decay", T::loguniform, 1e-8, 1e-1),
+       choice("batch", {number("16"), number("32"), number("64"), number("128"), number("256")}),
+       bounded("width", T::qloguniform, 8, 512, 8), bounded("dropout", T::uniform, 0, .8),
+       words("activation", {"relu", "gelu", "tanh", "sigmoid"}),
+       words("optimizer", {"sgd", "adam", "rmsprop"})}};
 }
 
 /// Boosted trees: rate and number of trees trade off; half of the rest hardly matters.
@@ -195,7 +208,8 @@ double boost_like(const Value& p) {
   double trees = std::log(num(p, "trees"));
   double depth = num(p, "depth");
   double fit = eta + trees - 3.2;
-  double error = .1 + .02 * sq(fit) * (fit > 0 ? .5 : 1) + .004 * sq(depth - 6) + .01 * std::max(0.0, eta + 1.5);
+  double error = .1 + .02 * sq(fit) * (fit > 0 ? .5 : 1) + .004 * sq(depth - 6) +
+                 .01 * std::max(0.0, eta + 1.5);
   error += .05 * sq(num(p, "subsample") - .8) + .02 * sq(num(p, "colsample") - .6);
   error += .001 * sq(std::log10(num(p, "lambda")) - .3) + .0008 * std::abs(num(p, "min_child") - 4);
   return error + .003 * std::abs(std::sin(3 * num(p, "gamma")));
@@ -242,7 +256,8 @@ double ellipse(const Value& p) {
   auto x = vec(p);
   double sum = 0;
   for (std::size_t i = 0; i < x.size(); ++i)
-    sum += std::pow(10, static_cast<double>(i) / 2) * sq(std::log10(x[i]) + 2 - .3 * static_cast<double>(i));
+    sum += std::pow(10, static_cast<double>(i) / 2) *
+           sq(std::log10(x[i]) + 2 - .3 * static_cast<double>(i));
   return std::log1p(sum);
 }
 
@@ -276,30 +291,38 @@ double styblinski(const Value& p) {
 double pipeline(const Value& p) {
   const auto& model = *p.find("model");
   const auto& scale = *p.find("scale");
-  double error = word(scale, "_name") == "none" ? .05 : word(scale, "_name") == "power"
-                     ? .3 * sq(num(scale, "lambda") - .3) : .02;
+  double error = word(scale, "_name") == "none"    ? .05
+                 : word(scale, "_name") == "power" ? .3 * sq(num(scale, "lambda") - .3)
+                                                   : .02;
   if (word(model, "_name") == "linear")
     return error + .15 + .02 * sq(std::log10(num(model, "penalty")) + 1);
   if (word(model, "_name") == "forest")
-    return error + .1 + .06 * std::exp(-num(model, "trees") / 40) + .2 * sq(num(model, "features") - .35);
+    return error + .1 + .06 * std::exp(-num(model, "trees") / 40) +
+           .2 * sq(num(model, "features") - .35);
   const auto& solver = *model.find("solver");
-  error += .06 + .004 * sq(num(model, "layers") - 3) + .03 * sq(std::log2(num(model, "units") / 64)) / 4;
+  error +=
+      .06 + .004 * sq(num(model, "layers") - 3) + .03 * sq(std::log2(num(model, "units") / 64)) / 4;
   if (word(solver, "_name") == "sgd")
-    return error + .02 * sq(std::log10(num(solver, "lr")) + 1.5) + .1 * sq(num(solver, "momentum") - .9);
+    return error + .02 * sq(std::log10(num(solver, "lr")) + 1.5) +
+           .1 * sq(num(solver, "momentum") - .9);
   return error + .01 + .03 * sq(std::log10(num(solver, "lr")) + 3);
 }
 
 SearchSpace pipeline_space() {
-  auto solver = nested("solver", {Branch{"sgd", {bounded("lr", T::loguniform, 1e-4, 1),
-                                                 bounded("momentum", T::uniform, 0, .99)}},
-                                  Branch{"adam", {bounded("lr", T::loguniform, 1e-5, 1e-1)}}});
+  auto solver = nested(
+      "solver",
+      {Branch{"sgd",
+              {bounded("lr", T::loguniform, 1e-4, 1), bounded("momentum", T::uniform, 0, .99)}},
+       Branch{"adam", {bounded("lr", T::loguniform, 1e-5, 1e-1)}}});
   return {{nested("scale", {Branch{"none", {}}, Branch{"standard", {}},
                             Branch{"power", {bounded("lambda", T::uniform, -2, 2)}}}),
            nested("model", {Branch{"linear", {bounded("penalty", T::loguniform, 1e-4, 1e2)}},
-                            Branch{"forest", {bounded("trees", T::qloguniform, 5, 500, 5),
-                                              bounded("features", T::uniform, .05, 1)}},
-                            Branch{"net", {bounded("layers", T::randint, 1, 8),
-                                           bounded("units", T::qloguniform, 8, 512, 8), solver}}})}};
+                            Branch{"forest",
+                                   {bounded("trees", T::qloguniform, 5, 500, 5),
+                                    bounded("features", T::uniform, .05, 1)}},
+                            Branch{"net",
+                                   {bounded("layers", T::randint, 1, 8),
+                                    bounded("units", T::qloguniform, 8, 512, 8), solver}}})}};
 }
 
 /// Normal priors that miss the optimum by more than a sigma.
@@ -309,14 +332,19 @@ double off_prior(const Value& p) {
 }
 
 SearchSpace off_prior_space() {
-  return {{gaussian("a", T::normal, 0, 1), gaussian("b", T::lognormal, 0, 1), gaussian("c", T::qnormal, 5, 3, 1),
-           bounded("d", T::uniform, -1, 1)}};
+  return {{gaussian("a", T::normal, 0, 1), gaussian("b", T::lognormal, 0, 1),
+           gaussian("c", T::qnormal, 5, 3, 1), bounded("d", T::uniform, -1, 1)}};
 }
 
 std::vector<Problem> build() {
   std::vector<Problem> all;
   // Optima and medians of the first eight are those of the public bench.
-  all.push_back({"branin", false, {{bounded("x", T::uniform, -5, 10), bounded("y", T::uniform, 0, 15)}}, branin, 0.39788735772973816, 0});
+  all.push_back({"branin",
+                 false,
+                 {{bounded("x", T::uniform, -5, 10), bounded("y", T::uniform, 0, 15)}},
+                 branin,
+                 0.39788735772973816,
+                 0});
   all.push_back({"hartmann6", false, box(6, 0, 1), hartmann6, -3.32236801141551, 0});
   all.push_back({"ackley10", false, box(10, -32.768, 32.768), ackley10, 0, 0});
   all.push_back({"rosenbrock8", false, box(8, -2.048, 2.048), rosenbrock, 0, 0});

@@ -1,6 +1,8 @@
 // tuner_quality: how close tuners come to the optimum, and what a suggestion costs.
-//   tuner_quality [tuner=TPE] [args={}] [seeds=10] [seed0=0] [budget=200] [workers=1] [detail=0] [cost=0]
-// Regret is normalised as the bench beside the project does: 0 at the optimum, 1 at the median random sample.
+//   tuner_quality [tuner=TPE] [args={}] [seeds=10] [seed0=0] [budget=200] [workers=1] [detail=0]
+//                 [cost=0]
+// Regret is normalised as the bench beside the project does: 0 at the optimum, 1 at the median
+// random sample.
 #include <algorithm>
 #include <array>
 #include <cstdio>
@@ -113,7 +115,8 @@ void print_cost(const Settings& s) {
     for (int history : {100, 1000, 10000, 100000}) {
       SearchSpace description;
       for (int i = 0; i < dimensions; ++i)
-        description.parameters.push_back(bounded("x" + std::to_string(i), ParameterType::uniform, 0, 1));
+        description.parameters.push_back(
+            bounded("x" + std::to_string(i), ParameterType::uniform, 0, 1));
       Space space(description);
       auto tuner = make(s.tuner, description, 1, s.args, GOAL_MINIMIZE);
       Rng rng(1);
@@ -131,7 +134,8 @@ void print_cost(const Settings& s) {
         asks.push_back((cpu_us() - start));
       }
       std::nth_element(asks.begin(), asks.begin() + 50, asks.end());
-      std::printf("%d parameters, %d trials: ask %.1f us, tell %.2f us\n", dimensions, history, asks[50], tell);
+      std::printf("%d parameters, %d trials: ask %.1f us, tell %.2f us\n", dimensions, history,
+                  asks[50], tell);
     }
   }
 }

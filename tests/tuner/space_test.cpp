@@ -34,7 +34,8 @@ TEST_CASE("quniform rounds, then clips, and stays a real number") {
 }
 
 TEST_CASE("halves round to the even neighbour") {
-  // Origin: nni-compat.md 2.2, the midpoint of quniform [2, 3, 1] gives 2, as round(2.5) does in Python.
+  // Origin: nni-compat.md 2.2, the midpoint of quniform [2, 3, 1] gives 2, as round(2.5) does in
+  // Python.
   Space space(SearchSpace{{bounded("x", T::quniform, 2, 3, 1)}});
   CHECK(to_json(space.value_of({0.5})) == R"({"x":2.0})");
 }
@@ -118,8 +119,9 @@ TEST_CASE("every sampled point is legal and maps to itself and back") {
 }
 
 TEST_CASE("cells of the levels tile the unit interval") {
-  auto p = GENERATE(bounded("x", T::quniform, 2, 10, 5), bounded("x", T::randint, -3, 8),
-                    bounded("x", T::qloguniform, 2, 1024, 2), choice("x", {number("1"), number("2")}));
+  auto p =
+      GENERATE(bounded("x", T::quniform, 2, 10, 5), bounded("x", T::randint, -3, 8),
+               bounded("x", T::qloguniform, 2, 1024, 2), choice("x", {number("1"), number("2")}));
   Dimension d(p);
   double at = 0;
   for (double level = 0; level < d.levels(); ++level) {
@@ -161,16 +163,20 @@ TEST_CASE("contains names what is wrong and what would be right") {
   };
   CHECK(message(R"({"r":4,"n":{"_name":"A","x":0.3}})") == "legal");
   CHECK(message(R"({"n":{"_name":"B","c":"t","deep":{"_name":"q"}},"r":4.0})") == "legal");
-  CHECK(message(R"({"r":5,"n":{"_name":"A","x":0.3}})") == "parameter 'r' is 5, not a whole number from 2 to 4");
-  CHECK(message(R"({"r":"4","n":{"_name":"A","x":0.3}})") == "parameter 'r' is \"4\", not a whole number from 2 to 4");
+  CHECK(message(R"({"r":5,"n":{"_name":"A","x":0.3}})") ==
+        "parameter 'r' is 5, not a whole number from 2 to 4");
+  CHECK(message(R"({"r":"4","n":{"_name":"A","x":0.3}})") ==
+        "parameter 'r' is \"4\", not a whole number from 2 to 4");
   CHECK(message(R"({"r":4,"n":{"_name":"A","x":0.25}})") ==
         "parameter 'n.x' is 0.25, not a multiple of 0.1 in [0.0, 0.3]");
   CHECK(message(R"({"r":4})") ==
         "parameter 'n' is missing; it is an object whose _name is one of \"A\" \"B\"");
   CHECK(message(R"({"r":4,"n":{"_name":"C"}})") ==
         "parameter 'n' is {\"_name\":\"C\"}, not an object whose _name is one of \"A\" \"B\"");
-  CHECK(message(R"({"r":4,"n":{"_name":"A","x":0.3,"c":"s"}})") == "parameter 'n.c' is unknown; known are: x");
-  CHECK(message(R"({"r":4,"n":{"_name":"A","x":0.3},"R":1})") == "parameter 'R' is unknown; known are: r, n");
+  CHECK(message(R"({"r":4,"n":{"_name":"A","x":0.3,"c":"s"}})") ==
+        "parameter 'n.c' is unknown; known are: x");
+  CHECK(message(R"({"r":4,"n":{"_name":"A","x":0.3},"R":1})") ==
+        "parameter 'R' is unknown; known are: r, n");
   CHECK(message(R"([1])") == "parameters are [1], not an object");
 }
 

@@ -8,7 +8,8 @@
 
 namespace autotune::test {
 
-inline Parameter bounded(std::string name, ParameterType type, double low, double high, double q = 0) {
+inline Parameter bounded(std::string name, ParameterType type, double low, double high,
+                         double q = 0) {
   Parameter p;
   p.name = std::move(name);
   p.type = type;
@@ -18,7 +19,8 @@ inline Parameter bounded(std::string name, ParameterType type, double low, doubl
   return p;
 }
 
-inline Parameter gaussian(std::string name, ParameterType type, double mu, double sigma, double q = 0) {
+inline Parameter gaussian(std::string name, ParameterType type, double mu, double sigma,
+                          double q = 0) {
   Parameter p;
   p.name = std::move(name);
   p.type = type;
@@ -54,14 +56,18 @@ inline SearchSpace mixed_space() {
       bounded("lu", T::loguniform, 1e-6, 1),
       bounded("qlu", T::qloguniform, 2, 1024, 2),
       bounded("ri", T::randint, -3, 8),
-      choice("c", {std::string("a"), number("1"), number("2.50"), true, nullptr, Array{number("1"), number("2")}}),
+      choice("c", {std::string("a"), number("1"), number("2.50"), true, nullptr,
+                   Array{number("1"), number("2")}}),
       gaussian("n", T::normal, 0, 1),
       gaussian("qn", T::qnormal, 5, 2, 1),
       gaussian("ln", T::lognormal, 0, 1),
       gaussian("qln", T::qlognormal, 1, 1, 0.5),
-      nested("nest", {Branch{"A", {bounded("x", T::uniform, 0, 1)}},
-                      Branch{"B", {nested("deep", {Branch{"p", {bounded("z", T::randint, 0, 3)}}, Branch{"q", {}}}),
-                                   bounded("y", T::uniform, 5, 6)}}}),
+      nested(
+          "nest",
+          {Branch{"A", {bounded("x", T::uniform, 0, 1)}},
+           Branch{"B",
+                  {nested("deep", {Branch{"p", {bounded("z", T::randint, 0, 3)}}, Branch{"q", {}}}),
+                   bounded("y", T::uniform, 5, 6)}}}),
   };
   return space;
 }
@@ -72,9 +78,12 @@ inline SearchSpace finite_space() {
   SearchSpace space;
   space.parameters = {
       bounded("r", T::randint, 2, 5),
-      nested("n", {Branch{"A", {bounded("x", T::quniform, 0, 0.3, 0.1)}},
-                   Branch{"B", {nested("deep", {Branch{"p", {bounded("z", T::randint, 0, 3)}}, Branch{"q", {}}}),
-                                choice("c", {std::string("s"), std::string("t")})}}}),
+      nested(
+          "n",
+          {Branch{"A", {bounded("x", T::quniform, 0, 0.3, 0.1)}},
+           Branch{"B",
+                  {nested("deep", {Branch{"p", {bounded("z", T::randint, 0, 3)}}, Branch{"q", {}}}),
+                   choice("c", {std::string("s"), std::string("t")})}}}),
   };
   return space;
 }

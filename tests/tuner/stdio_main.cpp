@@ -1,4 +1,5 @@
-// tuner_stdio: the tuner-stdio protocol on stdin and stdout, for the bench beside the project without a whole autotune.
+// tuner_stdio: the tuner-stdio protocol on stdin and stdout, for the bench beside the project
+// without a whole autotune.
 #include <iostream>
 #include <string>
 
@@ -6,7 +7,8 @@
 #include "tuner/stdio.hpp"
 
 int main() {
-  autotune::StdioSession session([](std::string_view json) { return autotune::read_search_space(json); });
+  autotune::StdioSession session(
+      [](std::string_view json) { return autotune::read_search_space(json); });
   std::string line;
   while (!session.stopped() && std::getline(std::cin, line)) {
     auto answer = session.answer(line);

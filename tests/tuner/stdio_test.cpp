@@ -19,8 +19,9 @@ Result<SearchSpace> read_finite(std::string_view json) {
 
 StdioSession started() {
   StdioSession session(read_finite);
-  CHECK(session.answer(R"({"op":"init","version":1,"tuner":"TPE","classArgs":{},"searchSpace":{"ok":1},)"
-                       R"("optimizeMode":"minimize","seed":1000,"concurrency":1,"maxTrials":200})") ==
+  CHECK(session.answer(
+            R"({"op":"init","version":1,"tuner":"TPE","classArgs":{},"searchSpace":{"ok":1},)"
+            R"("optimizeMode":"minimize","seed":1000,"concurrency":1,"maxTrials":200})") ==
         R"({"ok":true})");
   return session;
 }
@@ -41,10 +42,11 @@ TEST_CASE("a run over lines: ask, report, tell until the space is used up") {
     auto answer = parse_json(session.answer(R"({"op":"ask","id":)" + n + "}")).value();
     REQUIRE(answer.find("id")->to_integer() == id);
     REQUIRE(Space(finite_space()).contains(*answer.find("params")));
-    CHECK(session.answer(R"({"op":"report","id":)" + n + R"(,"step":3,"value":0.4})") == R"({"ok":true,"stop":false})");
+    CHECK(session.answer(R"({"op":"report","id":)" + n + R"(,"step":3,"value":0.4})") ==
+          R"({"ok":true,"stop":false})");
     CHECK(session.answer(R"({"op":"tell","id":)" + n +
-                         (id % 4 == 0 ? R"(,"status":"fail"})" : R"(,"status":"ok","value":0.5})")) ==
-          R"({"ok":true})");
+                         (id % 4 == 0 ? R"(,"status":"fail"})"
+                                      : R"(,"status":"ok","value":0.5})")) == R"({"ok":true})");
   }
   CHECK(session.answer(R"({"op":"ask","id":36})") == R"({"done":true})");
   CHECK_FALSE(session.stopped());
@@ -57,14 +59,15 @@ TEST_CASE("the same requests give the same bytes, and init starts over") {
   auto b = started();
   auto first = a.answer(R"({"op":"ask","id":0})");
   CHECK(b.answer(R"({"op":"ask","id":0})") == first);
-  CHECK(a.answer(R"({"op":"init","tuner":"TPE","searchSpace":{"ok":1},"seed":1000})") == R"({"ok":true})");
+  CHECK(a.answer(R"({"op":"init","tuner":"TPE","searchSpace":{"ok":1},"seed":1000})") ==
+        R"({"ok":true})");
   CHECK(a.answer(R"({"op":"ask","id":0})") == first);
 }
 
 TEST_CASE("a trial that was never asked for can be told with its parameters") {
   auto session = started();
-  CHECK(session.answer(R"({"op":"tell","id":900,"status":"ok","value":1,"params":{"r":2,"n":{"_name":"A","x":0.1}}})") ==
-        R"({"ok":true})");
+  CHECK(session.answer(R"({"op":"tell","id":900,"status":"ok","value":1,)"
+                       R"("params":{"r":2,"n":{"_name":"A","x":0.1}}})") == R"({"ok":true})");
   int asked = 0;
   while (session.answer(R"({"op":"ask","id":)" + std::to_string(asked) + "}") != R"({"done":true})")
     ++asked;
@@ -77,22 +80,30 @@ TEST_CASE("what cannot be done is said, and the session goes on") {
   CHECK(error_of(session, "{").find("not JSON: ") == 0);
   CHECK(error_of(session, "[1]").find("a request is an object with an op") == 0);
   CHECK(error_of(session, R"({"op":"nonsense"})").find("unknown op \"nonsense\"; known are") == 0);
-  CHECK(error_of(session, R"({"op":"init","version":2,"searchSpace":{"ok":1}})").find("version is 2") == 0);
+  CHECK(error_of(session, R"({"op":"init","version":2,"searchSpace":{"ok":1}})")
+            .find("version is 2") == 0);
   CHECK(error_of(session, R"({"op":"init","tuner":"TPE"})") == "searchSpace is missing");
   CHECK(error_of(session, R"({"op":"init","tuner":"TPE","searchSpace":{}})") == "no such space");
-  CHECK(error_of(session, R"({"op":"init","tuner":"TPES","searchSpace":{"ok":1}})").find("did you mean 'TPE'") !=
-        std::string::npos);
-  CHECK(error_of(session, R"({"op":"init","tuner":"TPE","classArgs":{"gama":1},"searchSpace":{"ok":1}})")
+  CHECK(error_of(session, R"({"op":"init","tuner":"TPES","searchSpace":{"ok":1}})")
+            .find("did you mean 'TPE'") != std::string::npos);
+  CHECK(error_of(session,
+                 R"({"op":"init","tuner":"TPE","classArgs":{"gama":1},"searchSpace":{"ok":1}})")
             .find("tuner.classArgs.gama") == 0);
-  CHECK(error_of(session, R"({"op":"init","optimizeMode":"up","searchSpace":{"ok":1}})").find("optimizeMode") == 0);
+  CHECK(error_of(session, R"({"op":"init","optimizeMode":"up","searchSpace":{"ok":1}})")
+            .find("optimizeMode") == 0);
   session = started();
   CHECK(error_of(session, R"({"op":"ask"})") == "id must be a whole number from 0");
   CHECK(error_of(session, R"({"op":"ask","id":0})") == "none");
-  CHECK(error_of(session, R"({"op":"ask","id":0})").find("was asked for before") != std::string::npos);
-  CHECK(error_of(session, R"({"op":"tell","id":0,"status":"maybe"})") == "status must be ok or fail");
-  CHECK(error_of(session, R"({"op":"tell","id":0,"status":"ok","value":"x"})").find("value is \"x\"") == 0);
-  CHECK(error_of(session, R"({"op":"tell","id":0,"status":"ok","values":[1,2]})").find("several values") == 0);
-  CHECK(error_of(session, R"({"op":"tell","id":7,"status":"fail"})").find("id 7 is not running") == 0);
+  CHECK(error_of(session, R"({"op":"ask","id":0})").find("was asked for before") !=
+        std::string::npos);
+  CHECK(error_of(session, R"({"op":"tell","id":0,"status":"maybe"})") ==
+        "status must be ok or fail");
+  CHECK(error_of(session, R"({"op":"tell","id":0,"status":"ok","value":"x"})")
+            .find("value is \"x\"") == 0);
+  CHECK(error_of(session, R"({"op":"tell","id":0,"status":"ok","values":[1,2]})")
+            .find("several values") == 0);
+  CHECK(error_of(session, R"({"op":"tell","id":7,"status":"fail"})").find("id 7 is not running") ==
+        0);
   CHECK(error_of(session, R"({"op":"report","id":7,"step":1,"value":1})") == "id 7 is not running");
   CHECK(error_of(session, R"({"op":"tell","id":0,"status":"ok","value":0.25})") == "none");
 }

@@ -16,7 +16,9 @@ namespace {
 
 const SearchSpace line{{bounded("x", T::uniform, 0, 1)}};
 
-double x_of(const Ask& answer) { return std::get<Suggestion>(answer).parameters.find("x")->to_double().value(); }
+double x_of(const Ask& answer) {
+  return std::get<Suggestion>(answer).parameters.find("x")->to_double().value();
+}
 
 Value at(double x) { return Value(Object{{"x", Value::real(x)}}); }
 
@@ -29,12 +31,13 @@ double typical(const Tuner& tuner, std::span<const Trial> pending = {}) {
   return xs[20];
 }
 
-std::vector<double> final_regrets(const std::string& name, const Problem& problem, const std::string& args,
-                                  std::size_t workers) {
+std::vector<double> final_regrets(const std::string& name, const Problem& problem,
+                                  const std::string& args, std::size_t workers) {
   std::vector<double> all;
   for (int seed = 0; seed < 10; ++seed)
-    all.push_back(problem.regret(
-        best_so_far(*make(name, problem.space, seed, args, GOAL_MINIMIZE), problem, seed, 100, workers).back()));
+    all.push_back(problem.regret(best_so_far(*make(name, problem.space, seed, args, GOAL_MINIMIZE),
+                                             problem, seed, 100, workers)
+                                     .back()));
   return all;
 }
 
@@ -104,11 +107,13 @@ TEST_CASE("running trials repel under the worst liar and attract under the best"
   for (int i = 0; i < 6; ++i)
     pending.push_back(running(100 + i, {at(0.20 + 0.005 * i), ""}));
   auto share_near = [&](const char* args, const char* mode) {
-    auto tuner = make("TPE", line, 1, std::string("{\"optimize_mode\":\"") + mode + "\"" + args + "}");
+    auto tuner =
+        make("TPE", line, 1, std::string("{\"optimize_mode\":\"") + mode + "\"" + args + "}");
     double sign = std::string(mode) == "maximize" ? -1 : 1;
     // Two equal valleys, at 0.2 and at 0.7.
     for (int i = 0; i < 60; ++i)
-      tuner->tell(ended(i, at(i / 60.0), sign * std::min(std::abs(i / 60.0 - 0.2), std::abs(i / 60.0 - 0.7))));
+      tuner->tell(ended(i, at(i / 60.0),
+                        sign * std::min(std::abs(i / 60.0 - 0.2), std::abs(i / 60.0 - 0.7))));
     int near = 0;
     for (Sequence n = 1000; n < 1100; ++n)
       near += x_of(tuner->ask(n, pending)) < 0.45 ? 1 : 0;
@@ -153,7 +158,8 @@ TEST_CASE("TPE is far better than random search on problems that it was not tune
 }
 
 TEST_CASE("a mixture's density integrates to one, truncation and levels included") {
-  Space space({{bounded("x", T::uniform, 0, 1), choice("c", {number("1"), number("2"), number("3")})}});
+  Space space(
+      {{bounded("x", T::uniform, 0, 1), choice("c", {number("1"), number("2"), number("3")})}});
   Bandwidths bandwidths{{0.2, 0}, 0.5};
   KernelMixture mixture(space, bandwidths, 1);
   mixture.add(Point{0.02, space[1].unit_of_level(0)}.data(), 1);
@@ -163,7 +169,8 @@ TEST_CASE("a mixture's density integrates to one, truncation and levels included
   constexpr int steps = 2000;
   for (int i = 0; i < steps; ++i)
     for (double level = 0; level < 3; ++level)
-      sum += std::exp(mixture.log_density({(i + 0.5) / steps, space[1].unit_of_level(level)})) / steps;
+      sum +=
+          std::exp(mixture.log_density({(i + 0.5) / steps, space[1].unit_of_level(level)})) / steps;
   CHECK(sum == Approx(1).epsilon(1e-4));
 }
 
@@ -207,6 +214,7 @@ TEST_CASE("a ranking keeps order and arrival through its splits") {
     ++at;
   });
   CHECK(ranking.best() == 0);
-  auto past = std::upper_bound(expected.begin(), expected.end(), std::pair(300.0, std::uint32_t{99999}));
+  auto past =
+      std::upper_bound(expected.begin(), expected.end(), std::pair(300.0, std::uint32_t{99999}));
   CHECK(ranking.count_up_to(300) == static_cast<std::size_t>(past - expected.begin()));
 }
