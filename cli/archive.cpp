@@ -16,14 +16,16 @@ namespace {
 
 constexpr std::size_t block = 512;
 
-void put(std::array<char, block>& header, std::size_t at, std::size_t size, const std::string& text) {
+void put(std::array<char, block>& header, std::size_t at, std::size_t size,
+         const std::string& text) {
   std::memcpy(header.data() + at, text.data(), std::min(size, text.size()));
 }
 
 /// Octal digits with a NUL behind, as tar has its numbers.
 std::string octal(std::uint64_t number, int digits) {
   std::array<char, 32> text{};
-  std::snprintf(text.data(), text.size(), "%0*llo", digits, static_cast<unsigned long long>(number));
+  std::snprintf(text.data(), text.size(), "%0*llo", digits,
+                static_cast<unsigned long long>(number));
   return text.data();
 }
 
@@ -39,8 +41,9 @@ std::string header_of(const std::string& name, std::size_t size, std::int64_t ti
   put(header, 148, 8, "        ");
   header[156] = '0';
   put(header, 257, 8, std::string("ustar\00000", 8));
-  auto sum = std::accumulate(header.begin(), header.end(), std::uint64_t{0},
-                             [](std::uint64_t all, char c) { return all + static_cast<unsigned char>(c); });
+  auto sum = std::accumulate(
+      header.begin(), header.end(), std::uint64_t{0},
+      [](std::uint64_t all, char c) { return all + static_cast<unsigned char>(c); });
   put(header, 148, 8, octal(sum, 6) + std::string("\0 ", 2));
   return {header.data(), header.size()};
 }
@@ -61,7 +64,8 @@ Result<void> Archive::write(const std::filesystem::path& path, std::int64_t time
   gzFile out = ::gzdopen(fd, "wb");
   bool fine = out != nullptr;
   auto write = [&](const std::string& bytes) {
-    fine = fine && (bytes.empty() || ::gzwrite(out, bytes.data(), static_cast<unsigned>(bytes.size())) > 0);
+    fine = fine &&
+           (bytes.empty() || ::gzwrite(out, bytes.data(), static_cast<unsigned>(bytes.size())) > 0);
   };
   for (const auto& [name, text] : files_) {
     write(header_of(name, text.size(), time));

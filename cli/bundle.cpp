@@ -51,7 +51,8 @@ void add_versions(Bundle& bundle) {
     object.emplace_back(name, std::move(version));
   utsname system{};
   if (::uname(&system) == 0)
-    object.emplace_back("kernel", std::string(system.sysname) + " " + system.release + " " + system.machine);
+    object.emplace_back("kernel",
+                        std::string(system.sysname) + " " + system.release + " " + system.machine);
   bundle.add("versions.json", to_json(object) + "\n");
 }
 
@@ -86,7 +87,8 @@ void add_configuration(Bundle& bundle, const fs::path& home) {
 void add_logs(Bundle& bundle, const fs::path& home) {
   std::error_code code;
   bool any = false;
-  for (fs::directory_iterator it(home / "logs", code), end; !code && it != end; it.increment(code)) {
+  for (fs::directory_iterator it(home / "logs", code), end; !code && it != end;
+       it.increment(code)) {
     if (!it->is_regular_file(code))
       continue;
     bundle.add("logs/" + it->path().filename().string(), tail_of(it->path()));
@@ -97,16 +99,19 @@ void add_logs(Bundle& bundle, const fs::path& home) {
 }
 
 /// Every secret and every value of an environment that the store knows, of all experiments.
-void learn_secrets(Bundle& bundle, StoreReader& reader, const std::vector<pb::ExperimentSummary>& experiments) {
-  constexpr std::size_t environment_bytes_min = 6;  // "true" and "1000" are no secrets, and in every text
+void learn_secrets(Bundle& bundle, StoreReader& reader,
+                   const std::vector<pb::ExperimentSummary>& experiments) {
+  constexpr std::size_t environment_bytes_min =
+      6;  // "true" and "1000" are no secrets, and in every text
   for (const auto& summary : experiments) {
     for (const auto& value : environment_values(summary.spec()))
       if (value.size() >= environment_bytes_min)
         bundle.redaction.hide(value);
     auto secrets = reader.secrets(summary.id());
     if (!secrets) {
-      bundle.note("secrets of " + summary.id() + " cannot be read, so nothing could be searched for them: " +
-                  secrets.error().message);
+      bundle.note(
+          "secrets of " + summary.id() +
+          " cannot be read, so nothing could be searched for them: " + secrets.error().message);
       continue;
     }
     for (const auto& secret : *secrets)
@@ -142,7 +147,8 @@ void add_experiment(Bundle& bundle, StoreReader& reader, pb::ExperimentSummary s
   }
 }
 
-void add_experiments(Bundle& bundle, StoreReader& reader, const std::vector<pb::ExperimentSummary>& experiments) {
+void add_experiments(Bundle& bundle, StoreReader& reader,
+                     const std::vector<pb::ExperimentSummary>& experiments) {
   auto first = experiments.size() - std::min(experiments.size(), experiments_max);
   if (first > 0)
     bundle.note(std::to_string(first) + " older experiments were left out");
@@ -166,10 +172,12 @@ Result<void> write_bundle(const fs::path& file, const fs::path& home, const Chec
   add_logs(bundle, home);
   if (experiments)
     add_experiments(bundle, **reader, *experiments);
-  bundle.add("README.md", "What `autotune doctor --bundle` gathered for a bug report. Values of secrets and of the "
-                          "trials' environment\nwere removed; parameters and metrics are there. Programs' own output "
-                          "(stdout, stderr) is not.\n\nNot in it:\n" +
-                              (bundle.notes.empty() ? "- nothing is missing\n" : bundle.notes));
+  bundle.add(
+      "README.md",
+      "What `autotune doctor --bundle` gathered for a bug report. Values of secrets and of the "
+      "trials' environment\nwere removed; parameters and metrics are there. Programs' own output "
+      "(stdout, stderr) is not.\n\nNot in it:\n" +
+          (bundle.notes.empty() ? "- nothing is missing\n" : bundle.notes));
   return bundle.archive.write(file, wall_clock_ms() / 1000);
 }
 

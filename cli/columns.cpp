@@ -10,12 +10,15 @@ namespace {
 
 /// Characters, not bytes: UTF-8's continuation bytes take no room.
 std::size_t width_of(const std::string& text) {
-  return static_cast<std::size_t>(
-      std::count_if(text.begin(), text.end(), [](char c) { return (static_cast<unsigned char>(c) & 0xC0) != 0x80; }));
+  return static_cast<std::size_t>(std::count_if(text.begin(), text.end(), [](char c) {
+    return (static_cast<unsigned char>(c) & 0xC0) != 0x80;
+  }));
 }
 
 void write_indented(const Value& value, int depth, std::string& out) {
-  auto new_line = [&out](int level) { out += "\n" + std::string(static_cast<std::size_t>(level) * 2, ' '); };
+  auto new_line = [&out](int level) {
+    out += "\n" + std::string(static_cast<std::size_t>(level) * 2, ' ');
+  };
   if (const auto* array = value.as_array(); array != nullptr && !array->empty()) {
     out += "[";
     for (std::size_t i = 0; i < array->size(); ++i) {
@@ -77,8 +80,9 @@ void add_output_option(CLI::App& verb, Common& common, const std::vector<std::st
 
 Value plain_number(double x) {
   constexpr double whole_max = 9007199254740992.0;  // 2^53
-  return std::trunc(x) == x && std::abs(x) <= whole_max ? Value::integer(static_cast<std::int64_t>(x))
-                                                        : Value::real(x);
+  return std::trunc(x) == x && std::abs(x) <= whole_max
+             ? Value::integer(static_cast<std::int64_t>(x))
+             : Value::real(x);
 }
 
 }  // namespace autotune::cli

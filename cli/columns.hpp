@@ -26,7 +26,8 @@ class Columns {
   std::vector<std::vector<std::string>> rows_;
 };
 
-/// Prints the document on stdout, indented by two, with a newline at its end. Numbers as they were written.
+/// Prints the document on stdout, indented by two, with a newline at its end. Numbers as they were
+/// written.
 void print_json(const Value& value);
 
 /// `-o`, limited to these words.

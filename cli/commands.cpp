@@ -1,9 +1,12 @@
 // apply, stop, pause, delete, edit, enqueue: what a running server is asked, or this process does where none runs.
+#include <chrono>
 #include <iostream>
+#include <thread>
 
 #include "cli/cli.hpp"
 #include "cli/control_socket.hpp"
 #include "cli/experiment_file.hpp"
+#include "cli/follow.hpp"
 #include "cli/local_server.hpp"
 #include "store/home_lock.hpp"
 
@@ -51,10 +54,15 @@ Result<pb::ControlResponse> ask_or_do(const Common& common, const pb::ControlReq
   return (*server)->ask(request);
 }
 
-int done(const Result<pb::ControlResponse>& answer, const std::string& what) {
+/// Says on stdout what was done: a sentence, or with -o json {"id": ..., "done": sentence}.
+int done(const Common& common, const Result<pb::ControlResponse>& answer, const std::string& id,
+         const std::string& what) {
   if (!answer)
     return report(answer.error());
-  std::cout << what << "\n";
+  if (common.output == "json")
+    std::cout << to_json(Object{{"id", id}, {"done", what}}) << "\n";
+  else
+    std::cout << id << what << "\n";
   return exit_fine;
 }
 
@@ -71,9 +79,9 @@ int command(const Common& common, const std::string& verb, const std::string& te
   if (target->sequence)
     request.mutable_command()->set_sequence(*target->sequence);
   std::string past = verb == "stop" ? " stopped" : verb == "pause" ? " paused" : " deleted";
-  std::string what = *id + (target->sequence ? "/" + std::to_string(*target->sequence) : "") + past;
+  std::string what = (target->sequence ? "/" + std::to_string(*target->sequence) : "") + past;
   if (verb == "delete")
-    return done(ask_or_do(common, request), what);
+    return done(common, ask_or_do(common, request), *id, what);
   auto answer = ask_server(home_folder(common), request);
   if (verb == "stop" && !target->sequence && !answer && answer.error().code == ErrorCode::unavailable) {
     // Its server died, but its trials may live on: take them over, then end them.
@@ -81,7 +89,7 @@ int command(const Common& common, const std::string& verb, const std::string& te
     auto summary = reader ? (*reader)->experiment(*id) : tl::unexpected(reader.error());
     bool rests = summary && summary->phase() != pb::PHASE_RUNNING && summary->phase() != pb::PHASE_PAUSED;
     if (rests)
-      return done(pb::ControlResponse(), *id + " does not run");
+      return done(common, pb::ControlResponse(), *id, " does not run");
     auto server = LocalServer::start({home_folder(common), "autotune stop", {}, common.log_level});
     if (!server)
       return report(server.error());
@@ -89,9 +97,9 @@ int command(const Common& common, const std::string& verb, const std::string& te
     resume.mutable_command()->set_verb("resume");
     if (auto resumed = (*server)->ask(resume); !resumed)
       return report(resumed.error());
-    return done((*server)->ask(request), what);
+    return done(common, (*server)->ask(request), *id, what);
   }
-  return done(answer, what);
+  return done(common, answer, *id, what);
 }
 
 int edit(const Common& common, const std::string& name, const std::vector<std::string>& changes) {
@@ -106,8 +114,8 @@ int edit(const Common& common, const std::string& name, const std::vector<std::s
     request.mutable_edit()->set_experiment_id(*id);
     request.mutable_edit()->set_path(change.substr(0, equals));
     request.mutable_edit()->set_value(change.substr(equals + 1));
-    if (int code = done(ask_or_do(common, request), *id + ": " + change.substr(0, equals) + " is now " +
-                                                        change.substr(equals + 1));
+    if (int code = done(common, ask_or_do(common, request), *id,
+                        ": " + change.substr(0, equals) + " is now " + change.substr(equals + 1));
         code != exit_fine)
       return code;
   }
@@ -121,10 +129,48 @@ int enqueue(const Common& common, const std::string& name, const std::string& pa
   pb::ControlRequest request;
   request.mutable_enqueue()->set_experiment_id(*id);
   request.mutable_enqueue()->set_parameters_json(parameters);
-  return done(ask_or_do(common, request), *id + ": will be tried next");
+  return done(common, ask_or_do(common, request), *id, ": will be tried next");
 }
 
-int apply(const Common& common, const FileOptions& options) {
+/// Tells what happens to an experiment of a server elsewhere until it is at rest, and gives run's exit code.
+int watch(const Common& common, const std::string& id) {
+  constexpr auto look_interval = std::chrono::milliseconds(300);
+  auto reader = reader_of(home_folder(common));
+  if (!reader)
+    return report(reader.error());
+  auto summary = (*reader)->experiment(id);
+  if (!summary)
+    return report(summary.error());
+  catch_signals();  // Ctrl-C ends the watching, not the experiment
+  RunView view(summary->spec());
+  std::int64_t seen = 0;
+  while (true) {
+    auto events = (*reader)->events(id);
+    if (!events)  // deleted meanwhile
+      return events.error().code == ErrorCode::not_found ? exit_ended_by_other : report(events.error());
+    for (const auto& stored : *events) {
+      if (stored.number <= seen)
+        continue;
+      seen = stored.number;
+      if (auto line = view.take(stored.event))
+        std::cerr << *line << "\n";
+    }
+    switch (view.phase()) {
+      case pb::PHASE_DONE: return view.succeeded() > 0 ? exit_fine : exit_failed;
+      case pb::PHASE_TIMEOUT: return exit_timeout;
+      case pb::PHASE_ERROR: return exit_failed;
+      case pb::PHASE_STOPPED: return exit_ended_by_other;
+      default: break;
+    }
+    if (signals_caught() > 0)
+      return exit_interrupted;
+    if (home_holder(home_folder(common)).empty())
+      return report({ErrorCode::unavailable, "the server of " + id + " has ended; go on with: autotune resume " + id});
+    std::this_thread::sleep_for(look_interval);
+  }
+}
+
+int apply(const Common& common, const FileOptions& options, bool follow_it) {
   auto submissions = submissions_of(options);
   if (!submissions)
     return report(submissions.error());
@@ -134,9 +180,21 @@ int apply(const Common& common, const FileOptions& options) {
     auto answer = ask_server(home_folder(common), request);
     if (!answer)
       return report(answer.error());
-    std::cout << answer->experiment_id() << "\n";
+    if (common.output == "json")
+      std::cout << to_json(Object{{"id", answer->experiment_id()}}) << "\n";
+    else
+      std::cout << answer->experiment_id() << "\n";
+    std::cout.flush();
+    if (!follow_it)
+      continue;
+    if (int code = watch(common, answer->experiment_id()); code != exit_fine)
+      return code;
   }
   return exit_fine;
+}
+
+void add_json(CLI::App& verb, Common& common) {
+  verb.add_option("-o,--output", common.output, "json: one document on stdout")->check(CLI::IsMember({"json"}));
 }
 
 void add_simple(CLI::App& app, Common& common, int& exit_code, const std::string& name,
@@ -144,6 +202,7 @@ void add_simple(CLI::App& app, Common& common, int& exit_code, const std::string
   auto target = std::make_shared<std::string>();
   auto* verb = add_verb(app, common, name, text);
   verb->add_option("EXP", *target, name == "stop" ? "ID or name; EXP/SEQ for one trial" : "ID or name")->required();
+  add_json(*verb, common);
   verb->callback([&common, &exit_code, name, target] { exit_code = command(common, name, *target); });
 }
 
@@ -158,7 +217,10 @@ void add_commands(CLI::App& app, Common& common, int& exit_code) {
   submit->add_option("--set", options->overrides, "PATH=VALUE; repeatable")->allow_extra_args(false);
   submit->add_option("--seed", options->seed, "Seed");
   submit->add_option("--name", options->name, "Another name for the experiment");
-  submit->callback([&common, &exit_code, options] { exit_code = apply(common, *options); });
+  auto follow_it = std::make_shared<bool>(false);
+  submit->add_flag("--watch", *follow_it, "Follow it until it has ended");
+  add_json(*submit, common);
+  submit->callback([&common, &exit_code, options, follow_it] { exit_code = apply(common, *options, *follow_it); });
 
   add_simple(app, common, exit_code, "stop", "End an experiment's trials (resumable), or one trial");
   add_simple(app, common, exit_code, "pause", "Start no new trials; those that run go on");
@@ -171,6 +233,7 @@ void add_commands(CLI::App& app, Common& common, int& exit_code) {
   change->add_option("--set", *changes, "spec.trialConcurrency=N, spec.maxTrialNum=N or spec.maxExecSeconds=N")
       ->required()
       ->allow_extra_args(false);
+  add_json(*change, common);
   change->callback([&common, &exit_code, name, changes] { exit_code = edit(common, *name, *changes); });
 
   auto which = std::make_shared<std::string>();
@@ -178,6 +241,7 @@ void add_commands(CLI::App& app, Common& common, int& exit_code) {
   auto* next = add_verb(app, common, "enqueue", "Try this set of parameters next");
   next->add_option("EXP", *which, "ID or name")->required();
   next->add_option("--params", *parameters, "A JSON object; what it leaves out is drawn")->required();
+  add_json(*next, common);
   next->callback([&common, &exit_code, which, parameters] { exit_code = enqueue(common, *which, *parameters); });
 }
 

@@ -13,10 +13,11 @@ namespace autotune::cli {
 
 namespace {
 
-constexpr const char* bash_script = R"sh(# Completion of autotune for bash: source it, or put it below bash-completion's folder "completions".
+constexpr const char* bash_script =
+    R"sh(# Completion of autotune for bash: source it, or put it among bash-completion's own.
 _autotune() {
   local IFS=$'\n' word="${COMP_WORDS[COMP_CWORD]}" found
-  # Bash takes "=" and ":" for ends of words; a name never holds them, so the words before are joined as they are.
+  [[ "$word" == "=" ]] && word=""
   found=$("${COMP_WORDS[0]}" __complete -- "${COMP_WORDS[@]:1:COMP_CWORD}" 2>/dev/null) || return
   COMPREPLY=()
   local line
@@ -34,7 +35,8 @@ complete -F _autotune autotune
 )sh";
 
 constexpr const char* zsh_script = R"sh(#compdef autotune
-# Completion of autotune for zsh: put it as _autotune into a folder of $fpath, or source it after compinit.
+# Completion of autotune for zsh: put it as _autotune into a folder of $fpath, or source it
+# after compinit.
 _autotune() {
   local line files=0 folders=0
   local -a found plain suffixed
@@ -59,7 +61,8 @@ else
 fi
 )sh";
 
-constexpr const char* fish_script = R"sh(# Completion of autotune for fish: put it as autotune.fish into ~/.config/fish/completions.
+constexpr const char* fish_script =
+    R"sh(# Completion of autotune for fish: put it as autotune.fish into ~/.config/fish/completions.
 function __autotune_complete
     set -l words (commandline -opc)
     set -l current (commandline -ct)
@@ -142,7 +145,8 @@ void add_trials(const std::filesystem::path& home, const std::string& word, Cand
   auto name = word.substr(0, word.find('/'));
   auto reader = reader_of(home);
   auto experiment = reader ? (*reader)->experiment(name) : tl::unexpected(reader.error());
-  auto trials = experiment ? (*reader)->trials(experiment->id()) : tl::unexpected(experiment.error());
+  auto trials =
+      experiment ? (*reader)->trials(experiment->id()) : tl::unexpected(experiment.error());
   if (!trials)
     return;
   for (const auto& trial : *trials)
@@ -150,8 +154,8 @@ void add_trials(const std::filesystem::path& home, const std::string& word, Cand
 }
 
 /// Values of an option or a positional, by its choices or by what its name says that it is.
-void add_values(const CLI::Option& option, const std::filesystem::path& home, const std::string& word,
-                Candidates& found) {
+void add_values(const CLI::Option& option, const std::filesystem::path& home,
+                const std::string& word, Candidates& found) {
   for (const auto& choice : words_of(option))
     found.push_back({choice, ""});
   auto name = option.get_single_name();
@@ -177,7 +181,8 @@ void add_values(const CLI::Option& option, const std::filesystem::path& home, co
 }
 
 void add_options(const CLI::App& verb, Candidates& found) {
-  for (const auto* option : verb.get_options([](const CLI::Option* o) { return !o->get_group().empty(); }))
+  for (const auto* option :
+       verb.get_options([](const CLI::Option* o) { return !o->get_group().empty(); }))
     for (const auto& name : option->get_lnames())
       found.push_back({"--" + name, option->get_description()});
 }
@@ -212,7 +217,8 @@ const CLI::App* verb_named(const CLI::App& app, const std::string& word) {
 }
 
 void add_verbs(const CLI::App& app, Candidates& found) {
-  for (const auto* verb : app.get_subcommands([](const CLI::App* one) { return !one->get_group().empty(); }))
+  for (const auto* verb :
+       app.get_subcommands([](const CLI::App* one) { return !one->get_group().empty(); }))
     found.push_back({verb->get_name(), verb->get_description()});
 }
 
@@ -226,6 +232,8 @@ std::vector<Candidate> candidates(const CLI::App& root, const std::vector<std::s
   std::size_t positionals = 0;
   for (std::size_t i = 0; i + 1 < words.size(); ++i) {
     const auto& word = words[i];
+    if (waiting != nullptr && word == "=")
+      continue;  // bash takes "--home=x" apart at the "="
     if (waiting != nullptr) {
       if (waiting->get_single_name() == "home")
         common.home = word;
@@ -240,7 +248,7 @@ std::vector<Candidate> candidates(const CLI::App& root, const std::vector<std::s
       ++positionals;
     }
   }
-  std::string word = words.empty() ? "" : words.back();
+  std::string word = words.empty() || words.back() == "=" ? "" : words.back();
   auto home = home_folder(common);
   if (waiting != nullptr)
     add_values(*waiting, home, word, found);
@@ -252,24 +260,31 @@ std::vector<Candidate> candidates(const CLI::App& root, const std::vector<std::s
     if (const auto* option = positional_at(*app, positionals))
       add_values(*option, home, word, found);
   }
-  std::erase_if(found, [&](const Candidate& one) { return one.text[0] != ':' && one.text.rfind(word, 0) != 0; });
+  std::erase_if(found, [&](const Candidate& one) {
+    return one.text[0] != ':' && one.text.rfind(word, 0) != 0;
+  });
   return found;
 }
 
 void add_completion(CLI::App& app, Common& common, int& exit_code) {
   auto shell = std::make_shared<std::string>();
-  auto* script = add_verb(app, common, "completion", "Print the script that completes autotune's words in your shell");
-  script->add_option("SHELL", *shell, "bash, zsh or fish")->required()->check(CLI::IsMember({"bash", "zsh", "fish"}));
+  auto* script = add_verb(app, common, "completion",
+                          "Print the script that completes autotune's words in your shell");
+  script->add_option("SHELL", *shell, "bash, zsh or fish")
+      ->required()
+      ->check(CLI::IsMember({"bash", "zsh", "fish"}));
   script->callback([&exit_code, shell] { exit_code = print_script(*shell); });
 
-  auto* version = add_verb(app, common, "version", "Say which version this is, and of what it is made");
+  auto* version =
+      add_verb(app, common, "version", "Say which version this is, and of what it is made");
   add_output_option(*version, common, {"json"});
   version->callback([&common, &exit_code] { exit_code = print_versions(common); });
 
   auto given = std::make_shared<std::vector<std::string>>();
   auto* ask = app.add_subcommand("__complete", "What may stand next")->group("");
   ask->set_help_flag();  // a --help among the words is a word
-  auto* words = ask->add_option("WORDS", *given, "Behind --: the words so far, the last of them unfinished");
+  auto* words =
+      ask->add_option("WORDS", *given, "Behind --: the words so far, the last of them unfinished");
   ask->callback([&app, &common, words, given] {
     for (const auto& [text, meaning] : candidates(app, words->results(), common))
       std::cout << text << (meaning.empty() ? "" : "\t" + meaning) << "\n";

@@ -13,15 +13,18 @@ namespace autotune::cli {
 namespace {
 
 std::int64_t count_of(const Checks& checks, CheckLevel level) {
-  return std::count_if(checks.begin(), checks.end(), [&](const Check& one) { return one.level == level; });
+  return std::count_if(checks.begin(), checks.end(),
+                       [&](const Check& one) { return one.level == level; });
 }
 
 std::string coloured(CheckLevel level, bool colour) {
   auto text = name_of(level);
   if (!colour)
     return text;
-  const char* code = level == CheckLevel::problem ? "31" : level == CheckLevel::warning ? "33"
-                     : level == CheckLevel::fine ? "32" : "36";
+  const char* code = level == CheckLevel::problem   ? "31"
+                     : level == CheckLevel::warning ? "33"
+                     : level == CheckLevel::fine    ? "32"
+                                                    : "36";
   return std::string("\033[") + code + "m" + text + "\033[0m";
 }
 
@@ -47,8 +50,10 @@ int diagnose(const Common& common, const std::string& bundle) {
   if (!bundle.empty()) {
     if (auto written = write_bundle(bundle, home, checks); !written)
       return report(written.error());
-    std::cerr << bundle << " holds versions, configuration, logs and events, without the values of secrets and "
-              << "environments; look into it before you hand it on\n";
+    std::cerr
+        << bundle
+        << " holds versions, configuration, logs and events, without the values of secrets and "
+        << "environments; look into it before you hand it on\n";
   }
   if (common.output == "json")
     print_json(to_value(checks));
@@ -72,7 +77,8 @@ std::string name_of(CheckLevel level) {
 Value to_value(const Checks& checks) {
   Array list;
   for (const auto& [name, level, found, advice] : checks)
-    list.push_back(Object{{"name", name}, {"level", name_of(level)}, {"found", found}, {"advice", advice}});
+    list.push_back(
+        Object{{"name", name}, {"level", name_of(level)}, {"found", found}, {"advice", advice}});
   return Object{{"checks", list},
                 {"problems", Value::integer(count_of(checks, CheckLevel::problem))},
                 {"warnings", Value::integer(count_of(checks, CheckLevel::warning))}};
@@ -80,8 +86,10 @@ Value to_value(const Checks& checks) {
 
 void add_doctor(CLI::App& app, Common& common, int& exit_code) {
   auto bundle = std::make_shared<std::string>();
-  auto* verb = add_verb(app, common, "doctor", "Check this machine and the home, and say what to do");
-  verb->add_option("--bundle", *bundle, "Also write a .tar.gz for a bug report, without secrets")->type_name("FILE");
+  auto* verb =
+      add_verb(app, common, "doctor", "Check this machine and the home, and say what to do");
+  verb->add_option("--bundle", *bundle, "Also write a .tar.gz for a bug report, without secrets")
+      ->type_name("FILE");
   add_output_option(*verb, common, {"json"});
   verb->callback([&common, &exit_code, bundle] { exit_code = diagnose(common, *bundle); });
 }

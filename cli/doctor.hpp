@@ -20,7 +20,7 @@ enum class CheckLevel {
 std::string name_of(CheckLevel level);
 
 struct Check {
-  std::string name;    ///< "database"
+  std::string name;  ///< "database"
   CheckLevel level = CheckLevel::fine;
   std::string found;   ///< what is the case
   std::string advice;  ///< what to do about it; empty where nothing need be done
@@ -28,8 +28,8 @@ struct Check {
 
 using Checks = std::vector<Check>;
 
-/// The home: folder, file system, room, who holds it, database, server, keeper. Leaves nothing behind, and does not
-/// make a home that is not there.
+/// The home: folder, file system, room, who holds it, database, server, keeper. Leaves nothing
+/// behind, and does not make a home that is not there.
 Checks check_home(const std::filesystem::path& home);
 
 /// The machine: processes, limits, volumes, GPUs, Python, ports, clocks. Leaves nothing behind.

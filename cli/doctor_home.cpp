@@ -36,8 +36,9 @@ fs::path existing_part(fs::path path) {
   return path;
 }
 
-/// Where a file can be made, and how far its time stamp is from our clock, in seconds. access() would not tell of a
-/// file system that is mounted for reading only through a stack of others, nor of a full one.
+/// Where a file can be made, and how far its time stamp is from our clock, in seconds. access()
+/// would not tell of a file system that is mounted for reading only through a stack of others, nor
+/// of a full one.
 struct WriteTry {
   int error = 0;
   double skew_seconds = 0;
@@ -64,8 +65,8 @@ WriteTry try_to_write(const fs::path& folder) {
 Check check_folder(const fs::path& home, const fs::path& existing, const WriteTry& trial) {
   const std::string where = home.string();
   if (trial.error != 0)
-    return {"home", CheckLevel::problem, "nothing can be written to " + existing.string() + ": " +
-                                             std::strerror(trial.error),
+    return {"home", CheckLevel::problem,
+            "nothing can be written to " + existing.string() + ": " + std::strerror(trial.error),
             trial.error == ENOSPC ? "make room there, or choose another home by --home"
                                   : "change its owner or mode, or choose another home by --home"};
   if (existing != home)
@@ -86,15 +87,24 @@ struct FileSystem {
 };
 
 constexpr std::array file_systems{
-    FileSystem{0xEF53, "ext4", Ground::local},        FileSystem{0x58465342, "xfs", Ground::local},
-    FileSystem{0x9123683E, "btrfs", Ground::local},   FileSystem{0x2FC12FC1, "zfs", Ground::local},
-    FileSystem{0xF2F52010, "f2fs", Ground::local},    FileSystem{0x01021994, "tmpfs", Ground::memory},
-    FileSystem{0x858458F6, "ramfs", Ground::memory},  FileSystem{0x794C7630, "overlayfs", Ground::layered},
-    FileSystem{0x6969, "nfs", Ground::network},       FileSystem{0xFF534D42, "cifs", Ground::network},
-    FileSystem{0xFE534D42, "smb2", Ground::network},  FileSystem{0x0BD00BD0, "lustre", Ground::network},
-    FileSystem{0x47504653, "gpfs", Ground::network},  FileSystem{0x00C36400, "ceph", Ground::network},
-    FileSystem{0x19830326, "beegfs", Ground::network}, FileSystem{0x01021997, "9p", Ground::network},
-    FileSystem{0x65735546, "fuse", Ground::network},  FileSystem{0x5346414F, "afs", Ground::network},
+    FileSystem{0xEF53, "ext4", Ground::local},
+    FileSystem{0x58465342, "xfs", Ground::local},
+    FileSystem{0x9123683E, "btrfs", Ground::local},
+    FileSystem{0x2FC12FC1, "zfs", Ground::local},
+    FileSystem{0xF2F52010, "f2fs", Ground::local},
+    FileSystem{0x01021994, "tmpfs", Ground::memory},
+    FileSystem{0x858458F6, "ramfs", Ground::memory},
+    FileSystem{0x794C7630, "overlayfs", Ground::layered},
+    FileSystem{0x6969, "nfs", Ground::network},
+    FileSystem{0xFF534D42, "cifs", Ground::network},
+    FileSystem{0xFE534D42, "smb2", Ground::network},
+    FileSystem{0x0BD00BD0, "lustre", Ground::network},
+    FileSystem{0x47504653, "gpfs", Ground::network},
+    FileSystem{0x00C36400, "ceph", Ground::network},
+    FileSystem{0x19830326, "beegfs", Ground::network},
+    FileSystem{0x01021997, "9p", Ground::network},
+    FileSystem{0x65735546, "fuse", Ground::network},
+    FileSystem{0x5346414F, "afs", Ground::network},
 };
 
 Check check_file_system(const struct statfs& status) {
@@ -112,11 +122,14 @@ Check check_file_system(const struct statfs& status) {
       return {"file system", CheckLevel::warning, name + ": what is stored is gone after a reboot",
               "put the home on a disk (--home) where results must last"};
     case Ground::layered:
-      return {"file system", CheckLevel::information, name + ": what is stored goes with the container",
+      return {"file system", CheckLevel::information,
+              name + ": what is stored goes with the container",
               "mount a volume for the home where results must outlive it"};
     case Ground::network:
       return {"file system", CheckLevel::warning,
-              name + ": the database needs shared memory and locks, which work on one machine at a time at best",
+              name +
+                  ": the database needs shared memory and locks, which work on one machine at a "
+                  "time at best",
               "put the home on a local disk (--home, or $AUTOTUNE_HOME)"};
     case Ground::unknown: break;
   }
@@ -127,15 +140,18 @@ Check check_room(const struct statfs& status, const fs::path& where) {
   constexpr std::uint64_t mib = 1u << 20;
   constexpr std::uint64_t problem_bytes = 64 * mib;    // the reserve, a WAL and some logs
   constexpr std::uint64_t warning_bytes = 1024 * mib;  // a few trials that save checkpoints
-  auto free_bytes = static_cast<std::uint64_t>(status.f_bavail) * static_cast<std::uint64_t>(status.f_bsize);
+  auto free_bytes =
+      static_cast<std::uint64_t>(status.f_bavail) * static_cast<std::uint64_t>(status.f_bsize);
   auto found = std::to_string(free_bytes / mib) + " MiB free";
-  std::string advice = "make room on the file system of " + where.string() + ", or choose another --home";
+  std::string advice =
+      "make room on the file system of " + where.string() + ", or choose another --home";
   if (free_bytes < problem_bytes)
     return {"room", CheckLevel::problem, found + ": an experiment would be paused soon", advice};
   if (free_bytes < warning_bytes)
     return {"room", CheckLevel::warning, found, advice};
   if (status.f_files > 0 && status.f_ffree < 10'000)
-    return {"room", CheckLevel::warning, found + ", but only " + std::to_string(status.f_ffree) + " inodes",
+    return {"room", CheckLevel::warning,
+            found + ", but only " + std::to_string(status.f_ffree) + " inodes",
             "remove files there: a trial takes about ten inodes"};
   return {"room", CheckLevel::fine, found, ""};
 }
@@ -148,12 +164,14 @@ Check check_holder(const fs::path& home) {
   request.mutable_ping();
   if (auto answer = ask_server(home, request); answer)
     return {"lock", CheckLevel::information, "held by " + holder + ", which answers", ""};
-  return {"lock", CheckLevel::warning, "held by " + holder + ", which does not answer on its socket",
+  return {"lock", CheckLevel::warning,
+          "held by " + holder + ", which does not answer on its socket",
           "where it goes on like that, end that process and `autotune resume` what it ran"};
 }
 
 Check check_database(const fs::path& home) {
-  constexpr std::uintmax_t whole_check_bytes = 256u << 20;  // a second or two; beyond, its head must do
+  constexpr std::uintmax_t whole_check_bytes = 256u
+                                               << 20;  // a second or two; beyond, its head must do
   auto path = database_path(home);
   auto database = ReadOnlyDatabase::open(path);
   if (!database && database.error().code == ErrorCode::not_found)
@@ -167,29 +185,33 @@ Check check_database(const fs::path& home) {
   try {
     if (!version) {
       // An older one is migrated by whoever writes next; with a newer one nothing can be done here.
-      bool older = version.error().code == ErrorCode::failed_precondition &&
-                   (**database).execAndGet("PRAGMA user_version").getInt() < migrations().back().to_version;
-      return {"database", older ? CheckLevel::information : CheckLevel::problem, version.error().message, ""};
+      bool older =
+          version.error().code == ErrorCode::failed_precondition &&
+          (**database).execAndGet("PRAGMA user_version").getInt() < migrations().back().to_version;
+      return {"database", older ? CheckLevel::information : CheckLevel::problem,
+              version.error().message, ""};
     }
     std::error_code code;
     if (fs::file_size(path, code) <= whole_check_bytes) {
       auto verdict = (**database).execAndGet("PRAGMA quick_check(1)").getString();
       if (verdict != "ok")
-        return {"database", CheckLevel::problem, path.string() + " is damaged: " + verdict,
-                "keep a copy of the file, then restore " + path.string() + ".backup-* or begin anew"};
+        return {
+            "database", CheckLevel::problem, path.string() + " is damaged: " + verdict,
+            "keep a copy of the file, then restore " + path.string() + ".backup-* or begin anew"};
     }
     auto count = (**database).execAndGet("SELECT COUNT(*) FROM experiments").getInt64();
     return {"database", CheckLevel::fine,
-            "schema version " + std::to_string(migrations().back().to_version) + ", " + std::to_string(count) +
-                (count == 1 ? " experiment" : " experiments"), ""};
+            "schema version " + std::to_string(migrations().back().to_version) + ", " +
+                std::to_string(count) + (count == 1 ? " experiment" : " experiments"),
+            ""};
   } catch (const std::exception& e) {
     return {"database", CheckLevel::problem, path.string() + " cannot be read: " + e.what(),
             "keep a copy of the file, then restore " + path.string() + ".backup-* or begin anew"};
   }
 }
 
-/// The process that holds a flock() on the file, 0 where none does. Read from the kernel's list: to try the lock would be
-/// to hold it for a moment, and a keeper that starts then would give up.
+/// The process that holds a flock() on the file, 0 where none does. Read from the kernel's list: to
+/// try the lock would be to hold it for a moment, and a keeper that starts then would give up.
 long flock_holder(const fs::path& path) {
   struct stat status {};
   if (::stat(path.c_str(), &status) != 0)
@@ -214,14 +236,17 @@ Check check_keeper(const fs::path& home) {
   if (pid == 0)
     return {"keeper", CheckLevel::information, "none runs; the first trial starts it", ""};
   auto found = "it runs (pid " + std::to_string(pid) + ")";
-  if (!home_holder(home).empty())  // a keeper listens to its newest agent alone: we must not take the place of that one
+  // A keeper listens to its newest agent alone: we must not take the place of that one.
+  if (!home_holder(home).empty())
     return {"keeper", CheckLevel::fine, found, ""};
   auto socket = connect_to_keeper(home.string());
   if (!socket)
-    return {"keeper", CheckLevel::problem, found + ", but cannot be reached: " + socket.error().message,
+    return {"keeper", CheckLevel::problem,
+            found + ", but cannot be reached: " + socket.error().message,
             "end that process, then `autotune resume` what it ran"};
   if (!same_user(socket->value()))
-    return {"keeper", CheckLevel::problem, found + " for another user", "choose a home of your own by --home"};
+    return {"keeper", CheckLevel::problem, found + " for another user",
+            "choose a home of your own by --home"};
   return {"keeper", CheckLevel::fine, found + " and can be reached", ""};
 }
 

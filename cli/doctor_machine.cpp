@@ -38,9 +38,10 @@ std::string environment(const char* name) {
 Check check_processes() {
   auto shell = run_program({"/bin/sh", "-c", "exit 7"}, {}, program_time);
   if (!shell || shell->exit_code != 7)
-    return {"launchers", CheckLevel::problem,
-            "no process can be started: " + (shell ? "/bin/sh does not work" : shell.error().message),
-            "see the limits of processes and memory below"};
+    return {
+        "launchers", CheckLevel::problem,
+        "no process can be started: " + (shell ? "/bin/sh does not work" : shell.error().message),
+        "see the limits of processes and memory below"};
   std::error_code code;
   if (!fs::exists("/proc/self/stat", code))
     return {"launchers", CheckLevel::problem, "/proc is not mounted: trials cannot be told apart",
@@ -54,7 +55,9 @@ Check check_others() {
     if (!find_program(program).empty())
       found += (found.empty() ? "" : ", ") + std::string(program);
   return {"other engines", CheckLevel::information,
-          found.empty() ? "neither Slurm nor kubectl nor a container engine on the PATH" : found + " found", ""};
+          found.empty() ? "neither Slurm nor kubectl nor a container engine on the PATH"
+                        : found + " found",
+          ""};
 }
 
 /// A cgroup is made with real limits and goes again.
@@ -75,22 +78,29 @@ Check check_limits() {
   bool memory = host.can_limit_memory();
   bool cpu = host.can_limit_cpu();
   if (made && memory && cpu)
-    return {"limits", CheckLevel::fine, "cgroups " + where + " hold memory and cpu of replicas to limits", ""};
-  std::string what = memory ? "limits.cpu is not enforced"
-                     : cpu  ? "limits.memory is looked after once a second only"
-                            : "limits.memory is looked after once a second only, limits.cpu is not enforced";
-  std::string advice = "as an ordinary user: loginctl enable-linger, then start autotune by `systemd-run --user "
-                       "--scope -p Delegate=yes`; in a container: give it a writable cgroup";
-  return {"limits", CheckLevel::warning, "cgroups: " + where + " that we may use fully; " + what, advice};
+    return {"limits", CheckLevel::fine,
+            "cgroups " + where + " hold memory and cpu of replicas to limits", ""};
+  std::string what =
+      memory ? "limits.cpu is not enforced"
+      : cpu  ? "limits.memory is looked after once a second only"
+             : "limits.memory is looked after once a second only, limits.cpu is not enforced";
+  std::string advice =
+      "as an ordinary user: loginctl enable-linger, then start autotune by `systemd-run --user "
+      "--scope -p Delegate=yes`; in a container: give it a writable cgroup";
+  return {"limits", CheckLevel::warning, "cgroups: " + where + " that we may use fully; " + what,
+          advice};
 }
 
 Check check_volumes() {
   if (can_mount_privately())
-    return {"volumes", CheckLevel::fine, "claims are mounted at their mountPath in a namespace of the replica", ""};
+    return {"volumes", CheckLevel::fine,
+            "claims are mounted at their mountPath in a namespace of the replica", ""};
   return {"volumes", CheckLevel::warning,
-          "no mount namespace is allowed here: paths in command, args and workingDir are mapped instead, those in "
+          "no mount namespace is allowed here: paths in command, args and workingDir are mapped "
+          "instead, those in "
           "a script are not",
-          "sysctl -w kernel.unprivileged_userns_clone=1 (or user.max_user_namespaces), or use the folders' own paths "
+          "sysctl -w kernel.unprivileged_userns_clone=1 (or user.max_user_namespaces), or use the "
+          "folders' own paths "
           "in the script"};
 }
 
@@ -105,23 +115,28 @@ Check check_gpus() {
   if (visible.empty() && tool.empty())
     return {"gpus", CheckLevel::information, "none" + given, ""};
   if (tool.empty())
-    return {"gpus", CheckLevel::warning, std::to_string(visible.size()) + given + ", but nvidia-smi is not on the PATH",
+    return {"gpus", CheckLevel::warning,
+            std::to_string(visible.size()) + given + ", but nvidia-smi is not on the PATH",
             "check that the driver is installed"};
   auto list = run_program({tool, "-L"}, {}, program_time);
   if (!list || list->exit_code != 0)
     return {"gpus", CheckLevel::warning,
             std::to_string(visible.size()) + given + ", but " +
-                (list ? "nvidia-smi -L ends with " + std::to_string(list->exit_code) : list.error().message),
+                (list ? "nvidia-smi -L ends with " + std::to_string(list->exit_code)
+                      : list.error().message),
             "check the driver; trials that use a GPU will fail"};
   auto there = std::count(list->text.begin(), list->text.end(), '\n');
   return {"gpus", CheckLevel::fine,
-          std::to_string(visible.size()) + " for trials" + given + ", " + std::to_string(there) + " by nvidia-smi", ""};
+          std::to_string(visible.size()) + " for trials" + given + ", " + std::to_string(there) +
+              " by nvidia-smi",
+          ""};
 }
 
 Check check_python() {
   auto python = find_program("python3");
   if (python.empty())
-    return {"python", CheckLevel::warning, "no python3 on the PATH: trials that are Python scripts fail",
+    return {"python", CheckLevel::warning,
+            "no python3 on the PATH: trials that are Python scripts fail",
             "apt install python3, or use a trial in another language"};
   auto sdk = find_sdk();
   std::vector<std::string> environment_of_trial;
@@ -136,10 +151,12 @@ Check check_python() {
   auto version = run->text.substr(0, run->text.find('\n'));
   if (run->exit_code != 0)
     return {"python", CheckLevel::warning, python + " (" + version + ") cannot import t9k.tuner",
-            sdk.empty() ? "set AUTOTUNE_SDK_PATH to the folder sdk/python of AutoTune, or pip install it"
-                        : "python3 -c 'import t9k.tuner' with PYTHONPATH=" + sdk + " says why"};
-  return {"python", CheckLevel::fine, python + " (" + version + ") imports t9k.tuner" +
-                                          (sdk.empty() ? "" : " from " + sdk), ""};
+            sdk.empty()
+                ? "set AUTOTUNE_SDK_PATH to the folder sdk/python of AutoTune, or pip install it"
+                : "python3 -c 'import t9k.tuner' with PYTHONPATH=" + sdk + " says why"};
+  return {"python", CheckLevel::fine,
+          python + " (" + version + ") imports t9k.tuner" + (sdk.empty() ? "" : " from " + sdk),
+          ""};
 }
 
 Check check_ports() {
@@ -148,11 +165,13 @@ Check check_ports() {
   address.sin_family = AF_INET;
   address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
   if (!socket || ::bind(socket.value(), reinterpret_cast<sockaddr*>(&address), sizeof address) != 0)
-    return {"ports", CheckLevel::problem, std::string("127.0.0.1 cannot be listened on: ") + std::strerror(errno),
+    return {"ports", CheckLevel::problem,
+            std::string("127.0.0.1 cannot be listened on: ") + std::strerror(errno),
             "ip link set lo up"};
   auto reserved = PortReservation::take(1);
   if (!reserved)
-    return {"ports", CheckLevel::problem, "no port is free for replicas: " + reserved.error().message,
+    return {"ports", CheckLevel::problem,
+            "no port is free for replicas: " + reserved.error().message,
             "narrow net.ipv4.ip_local_port_range, or end what listens"};
   return {"ports", CheckLevel::fine, "127.0.0.1 can be listened on", ""};
 }
@@ -176,15 +195,19 @@ Check check_clocks() {
     return {"clock", CheckLevel::problem, "CLOCK_BOOTTIME is behind CLOCK_MONOTONIC",
             "leases cannot be relied upon in this sandbox"};
   if (wall < year_2025)
-    return {"clock", CheckLevel::warning, "the wall clock is in the past: stamps of results will be wrong",
+    return {"clock", CheckLevel::warning,
+            "the wall clock is in the past: stamps of results will be wrong",
             "timedatectl set-ntp true"};
   auto slept = static_cast<long>(boot - monotonic);
   return {"clock", CheckLevel::fine,
           "boot time, monotonic and wall clock go" +
-              (slept > 0 ? ", " + std::to_string(slept) + " s asleep since boot" : std::string()), ""};
+              (slept > 0 ? ", " + std::to_string(slept) + " s asleep since boot" : std::string()),
+          ""};
 }
 
-std::string shown(rlim_t limit) { return limit == RLIM_INFINITY ? "no limit" : std::to_string(limit); }
+std::string shown(rlim_t limit) {
+  return limit == RLIM_INFINITY ? "no limit" : std::to_string(limit);
+}
 
 Check check_open_files() {
   constexpr rlim_t files_min = 1024;  // about 8 for each replica that runs, and the libraries' own
@@ -192,7 +215,8 @@ Check check_open_files() {
   ::getrlimit(RLIMIT_NOFILE, &limit);
   auto found = shown(limit.rlim_cur) + " (at most " + shown(limit.rlim_max) + ")";
   if (limit.rlim_cur < files_min)
-    return {"open files", CheckLevel::warning, found + ": few for many trials at a time", "ulimit -n 4096"};
+    return {"open files", CheckLevel::warning, found + ": few for many trials at a time",
+            "ulimit -n 4096"};
   return {"open files", CheckLevel::fine, found, ""};
 }
 
@@ -202,8 +226,8 @@ Check check_process_limit() {
   ::getrlimit(RLIMIT_NPROC, &limit);
   auto found = shown(limit.rlim_cur);
   if (::geteuid() != 0 && limit.rlim_cur < processes_min)
-    return {"processes", CheckLevel::warning, found + " for all of yours together: few for many trials at a time",
-            "ulimit -u 4096"};
+    return {"processes", CheckLevel::warning,
+            found + " for all of yours together: few for many trials at a time", "ulimit -u 4096"};
   return {"processes", CheckLevel::fine, found, ""};
 }
 
@@ -211,14 +235,16 @@ Check check_size() {
   auto pages = static_cast<std::int64_t>(::sysconf(_SC_PHYS_PAGES)) * ::sysconf(_SC_PAGESIZE);
   return {"machine", CheckLevel::information,
           std::to_string(std::max(1u, std::thread::hardware_concurrency())) + " cores, " +
-              std::to_string(pages >> 20) + " MiB of memory", ""};
+              std::to_string(pages >> 20) + " MiB of memory",
+          ""};
 }
 
 }  // namespace
 
 Checks check_machine() {
-  return {check_size(),  check_processes(), check_others(), check_limits(),     check_volumes(),      check_gpus(),
-          check_python(), check_ports(),    check_clocks(), check_open_files(), check_process_limit()};
+  return {check_size(),    check_processes(),  check_others(),       check_limits(),
+          check_volumes(), check_gpus(),       check_python(),       check_ports(),
+          check_clocks(),  check_open_files(), check_process_limit()};
 }
 
 }  // namespace autotune::cli

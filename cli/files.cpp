@@ -23,10 +23,12 @@ std::string counted(std::int64_t count, const std::string& word) {
 /// "mnist: TPE, 4 parameters, 20 trials, 3 at a time".
 std::string in_one_line(const LoadedExperiment& loaded) {
   const auto& spec = loaded.spec;
-  auto text = spec.name() + ": " + deciding_algorithm(spec) + ", " +
-              counted(static_cast<std::int64_t>(loaded.search_space.parameters.size()), "parameter") + ", " +
-              (spec.max_trial_num() > 0 ? counted(spec.max_trial_num(), "trial") : "trials without limit") + ", " +
-              std::to_string(spec.trial_concurrency()) + " at a time";
+  auto text =
+      spec.name() + ": " + deciding_algorithm(spec) + ", " +
+      counted(static_cast<std::int64_t>(loaded.search_space.parameters.size()), "parameter") +
+      ", " +
+      (spec.max_trial_num() > 0 ? counted(spec.max_trial_num(), "trial") : "trials without limit") +
+      ", " + std::to_string(spec.trial_concurrency()) + " at a time";
   if (spec.max_exec_seconds() > 0)
     text += ", at most " + to_json(plain_number(spec.max_exec_seconds())) + " s";
   return text;
@@ -36,7 +38,8 @@ Value to_value(const LoadedExperiment& loaded) {
   const auto& spec = loaded.spec;
   return Object{{"name", spec.name()},
                 {"algorithm", deciding_algorithm(spec)},
-                {"parameterCount", Value::integer(static_cast<std::int64_t>(loaded.search_space.parameters.size()))},
+                {"parameterCount",
+                 Value::integer(static_cast<std::int64_t>(loaded.search_space.parameters.size()))},
                 {"maxTrialNum", Value::integer(spec.max_trial_num())},
                 {"trialConcurrency", Value::integer(spec.trial_concurrency())},
                 {"maxExecSeconds", plain_number(spec.max_exec_seconds())}};
@@ -78,7 +81,9 @@ Value as_json(const LoadedFile& file) {
   }
   if (items.size() == 1)
     return items.front();
-  return Object{{"apiVersion", "tensorstack.dev/v1beta1"}, {"kind", "AutoTuneExperimentList"}, {"items", items}};
+  return Object{{"apiVersion", "tensorstack.dev/v1beta1"},
+                {"kind", "AutoTuneExperimentList"},
+                {"items", items}};
 }
 
 /// What is no mistake in the file but would keep `run` from starting it on this machine.
@@ -144,7 +149,8 @@ std::string short_types(const AlgorithmInfo& info) {
     return "-";  // an assessor looks at results alone
   constexpr auto last_common = ParameterType::qlognormal;
   auto names = names_of_types(info);
-  auto common = std::count_if(info.types.begin(), info.types.end(), [](auto type) { return type <= last_common; });
+  auto common = std::count_if(info.types.begin(), info.types.end(),
+                              [](auto type) { return type <= last_common; });
   if (common != static_cast<std::ptrdiff_t>(last_common) + 1)
     return joined(names);
   return info.nested ? "all, nested" : "all";
@@ -192,8 +198,9 @@ Value to_value(const AlgorithmInfo& info) {
                 {"summary", info.summary},
                 {"source", info.source},
                 {"types", texts(names_of_types(info))}};
-  object.emplace_back("defaultDirection",
-                      info.default_direction ? Value(std::string(name_of(*info.default_direction))) : Value());
+  object.emplace_back("defaultDirection", info.default_direction
+                                              ? Value(std::string(name_of(*info.default_direction)))
+                                              : Value());
   object.emplace_back("arguments", arguments_value(info.arguments));
   return object;
 }
@@ -218,7 +225,8 @@ int print_algorithm(const AlgorithmInfo& info) {
   if (!info.types.empty())
     facts.add({"Types:", joined(names_of_types(info))});
   if (info.default_direction)
-    facts.add({"Direction:", std::string(name_of(*info.default_direction)) + " unless told otherwise"});
+    facts.add(
+        {"Direction:", std::string(name_of(*info.default_direction)) + " unless told otherwise"});
   facts.print(std::cout);
   if (info.arguments.empty()) {
     std::cout << "\nIt takes no classArgs.\n";
@@ -233,22 +241,24 @@ int print_algorithm(const AlgorithmInfo& info) {
 
 int unknown_algorithm(const std::string& name) {
   if (known_but_absent(name))
-    return report({ErrorCode::not_found, "'" + name + "' is a name of the file format that this version does not "
-                                         "have; `autotune algorithms` lists those it has"});
+    return report(
+        {ErrorCode::not_found, "'" + name +
+                                   "' is a name of the file format that this version does not "
+                                   "have; `autotune algorithms` lists those it has"});
   std::vector<std::string> known;
   for (const auto& info : algorithms())
     known.push_back(info.name);
   auto near = nearest_name(name, known);
   return report({ErrorCode::not_found, "algorithm '" + name + "' is unknown; " +
-                                           (near.empty() ? "" : "did you mean '" + near + "'? ") + "Known are: " +
-                                           joined(known)});
+                                           (near.empty() ? "" : "did you mean '" + near + "'? ") +
+                                           "Known are: " + joined(known)});
 }
 
 int show_algorithms(const Common& common, const std::string& name) {
   bool json = common.output == "json";
   if (!name.empty()) {
-    const auto* info =
-        find_algorithm(name, {AlgorithmKind::tuner, AlgorithmKind::assessor, AlgorithmKind::advisor});
+    const auto* info = find_algorithm(
+        name, {AlgorithmKind::tuner, AlgorithmKind::assessor, AlgorithmKind::advisor});
     if (info == nullptr)
       return unknown_algorithm(name);
     if (!json)
@@ -272,7 +282,8 @@ int show_algorithms(const Common& common, const std::string& name) {
 
 // ---- tuner-stdio ----
 
-constexpr std::size_t line_bytes_max = 16u << 20;  // a search space of a thousand parameters is a hundredth of it
+constexpr std::size_t line_bytes_max =
+    16u << 20;  // a search space of a thousand parameters is a hundredth of it
 
 enum class Line { whole, too_long, none };
 
@@ -300,9 +311,9 @@ int serve_tuner(std::istream& in, std::ostream& out) {
     auto read = next_line(in, line);
     if (read == Line::none)
       return exit_fine;
-    auto answer = read == Line::whole
-                      ? session.answer(line)
-                      : R"({"error":"the line is longer than )" + std::to_string(line_bytes_max) + " bytes\"}";
+    auto answer = read == Line::whole ? session.answer(line)
+                                      : R"({"error":"the line is longer than )" +
+                                            std::to_string(line_bytes_max) + " bytes\"}";
     if (answer.empty())
       continue;
     if (!(out << answer << "\n" << std::flush))
@@ -316,19 +327,23 @@ int serve_tuner(std::istream& in, std::ostream& out) {
 void add_files(CLI::App& app, Common& common, int& exit_code) {
   auto options = std::make_shared<FileOptions>();
   auto print = std::make_shared<bool>(false);
-  auto* check = add_verb(app, common, "validate", "Say all that is wrong with an experiment's file; start nothing");
+  auto* check = add_verb(app, common, "validate",
+                         "Say all that is wrong with an experiment's file; start nothing");
   add_file_options(*check, *options);
   check->add_flag("--print", *print, "Print the experiment with its defaults filled in");
   add_output_option(*check, common, {"json"});
-  check->callback([&common, &exit_code, options, print] { exit_code = validate(common, *options, *print); });
+  check->callback(
+      [&common, &exit_code, options, print] { exit_code = validate(common, *options, *print); });
 
   auto name = std::make_shared<std::string>();
-  auto* list = add_verb(app, common, "algorithms", "List tuners, assessors and advisors, or tell all of one");
+  auto* list = add_verb(app, common, "algorithms",
+                        "List tuners, assessors and advisors, or tell all of one");
   list->add_option("NAME", *name, "The one to tell all of")->type_name("");
   add_output_option(*list, common, {"json"});
   list->callback([&common, &exit_code, name] { exit_code = show_algorithms(common, *name); });
 
-  auto* serve = add_verb(app, common, "tuner-stdio", "Ask and tell a tuner by lines of JSON on stdin and stdout");
+  auto* serve = add_verb(app, common, "tuner-stdio",
+                         "Ask and tell a tuner by lines of JSON on stdin and stdout");
   serve->callback([&exit_code] {
     std::ios::sync_with_stdio(false);
     exit_code = serve_tuner(std::cin, std::cout);

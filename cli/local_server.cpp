@@ -1,6 +1,8 @@
 #include "cli/local_server.hpp"
 
 #include <fstream>
+#include <mutex>
+#include <set>
 #include <thread>
 
 #include <caf/all.hpp>
@@ -12,6 +14,7 @@
 #include "cli/control_socket.hpp"
 #include "launchers/gpus.hpp"
 #include "launchers/launcher_switch.hpp"
+#include "launchers/log_usage.hpp"
 #include "launchers/process.hpp"
 #include "launchers/simulated.hpp"
 #include "store/home_lock.hpp"
@@ -82,6 +85,8 @@ struct LocalServer::Impl {
   std::unique_ptr<caf::actor_system> system;
   Head head;
   std::unique_ptr<ControlSocket> socket;
+  std::mutex mutex;
+  std::set<std::string> touched;  // experiments that somebody asked about
 };
 
 Result<std::unique_ptr<LocalServer>> LocalServer::start(ServerOptions options) {
@@ -122,6 +127,15 @@ Result<std::unique_ptr<LocalServer>> LocalServer::start(ServerOptions options) {
       return fail(ErrorCode::unavailable, (home / "trials" / id).string() + ": " + code.message());
     return {};
   };
+  head.measure_storage = [home = options.home](const std::string& id) -> Result<std::int64_t> {
+    auto reader = open_reader(database_path(home));
+    if (!reader)
+      return tl::unexpected(reader.error());
+    auto rows = (*reader)->stored_bytes(id);
+    if (!rows)
+      return rows;
+    return *rows + log_bytes_of(home, id);
+  };
   impl->head = spawn_head(*impl->system, std::move(head));
   auto server = std::unique_ptr<LocalServer>(new LocalServer(std::move(impl)));
   auto socket = ControlSocket::listen(options.home, [raw = server.get()](pb::ControlRequest request) {
@@ -161,7 +175,16 @@ Result<pb::ControlResponse> LocalServer::ask(pb::ControlRequest request) {
     return fail(answer->error_code() != 0 ? static_cast<ErrorCode>(answer->error_code())
                                           : ErrorCode::internal,
                 answer->error());
+  if (answer && !answer->experiment_id().empty()) {
+    std::lock_guard guard(impl_->mutex);
+    impl_->touched.insert(answer->experiment_id());
+  }
   return answer;
+}
+
+bool LocalServer::has_touched(const std::string& experiment_id) const {
+  std::lock_guard guard(impl_->mutex);
+  return impl_->touched.count(experiment_id) > 0;
 }
 
 void LocalServer::tell(pb::ControlRequest request) {

@@ -27,6 +27,8 @@ class LocalServer {
 
   /// Asks control and waits for the answer.
   Result<pb::ControlResponse> ask(pb::ControlRequest request);
+  /// Whether this server was asked to run, resume or change that experiment.
+  bool has_touched(const std::string& experiment_id) const;
   /// Asks control without waiting.
   void tell(pb::ControlRequest request);
 

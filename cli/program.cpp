@@ -36,14 +36,16 @@ std::vector<std::string> merged(const std::vector<std::string>& added) {
   for (char** one = environ; *one != nullptr; ++one) {
     std::string text = *one;
     auto name = text.substr(0, text.find('=') + 1);
-    bool given = std::any_of(added.begin(), added.end(), [&](const auto& x) { return x.rfind(name, 0) == 0; });
+    bool given = std::any_of(added.begin(), added.end(),
+                             [&](const auto& x) { return x.rfind(name, 0) == 0; });
     if (!given)
       all.push_back(std::move(text));
   }
   return all;
 }
 
-Result<pid_t> spawn(std::vector<std::string> argv, std::vector<std::string> environment, int output) {
+Result<pid_t> spawn(std::vector<std::string> argv, std::vector<std::string> environment,
+                    int output) {
   posix_spawn_file_actions_t actions;
   posix_spawn_file_actions_init(&actions);
   posix_spawn_file_actions_addopen(&actions, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
@@ -53,8 +55,8 @@ Result<pid_t> spawn(std::vector<std::string> argv, std::vector<std::string> envi
   posix_spawnattr_init(&attributes);
   posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETPGROUP);
   pid_t pid = 0;
-  int error = ::posix_spawnp(&pid, argv.front().c_str(), &actions, &attributes, pointers(argv).data(),
-                             pointers(environment).data());
+  int error = ::posix_spawnp(&pid, argv.front().c_str(), &actions, &attributes,
+                             pointers(argv).data(), pointers(environment).data());
   posix_spawnattr_destroy(&attributes);
   posix_spawn_file_actions_destroy(&actions);
   if (error != 0)
@@ -66,7 +68,8 @@ Result<pid_t> spawn(std::vector<std::string> argv, std::vector<std::string> envi
 bool read_until(int fd, Clock::time_point deadline, std::string& text) {
   std::array<char, 4096> buffer{};
   while (true) {
-    auto left = std::chrono::duration_cast<std::chrono::milliseconds>(deadline - Clock::now()).count();
+    auto left =
+        std::chrono::duration_cast<std::chrono::milliseconds>(deadline - Clock::now()).count();
     if (left <= 0)
       return false;
     pollfd watched{fd, POLLIN, 0};
@@ -95,7 +98,8 @@ std::string find_program(const std::string& name) {
   return {};
 }
 
-Result<ProgramOutput> run_program(const std::vector<std::string>& argv, const std::vector<std::string>& environment,
+Result<ProgramOutput> run_program(const std::vector<std::string>& argv,
+                                  const std::vector<std::string>& environment,
                                   std::chrono::milliseconds time_max) {
   int ends[2];
   if (::pipe2(ends, O_CLOEXEC) != 0)

@@ -13,7 +13,8 @@ constexpr const char* removed = "[removed]";
 constexpr std::size_t value_bytes_min = 4;
 
 std::string base64(std::string_view bytes) {
-  constexpr std::string_view digits = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+  constexpr std::string_view digits =
+      "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
   std::string text;
   for (std::size_t i = 0; i < bytes.size(); i += 3) {
     std::uint32_t group = 0;
@@ -70,16 +71,20 @@ void remove_from_template(std::string& json) {
 
 std::string shortened(const std::string& override_text) {
   auto equals = override_text.find('=');
-  bool inside = override_text.rfind("spec.trainingConfig", 0) == 0 || override_text.rfind("spec", 0) != 0;
-  return inside && equals != std::string::npos ? override_text.substr(0, equals + 1) + removed : override_text;
+  bool inside =
+      override_text.rfind("spec.trainingConfig", 0) == 0 || override_text.rfind("spec", 0) != 0;
+  return inside && equals != std::string::npos ? override_text.substr(0, equals + 1) + removed
+                                               : override_text;
 }
 
 }  // namespace
 
 void Redaction::hide_exactly(std::string text) {
-  if (text.size() < value_bytes_min || std::find(hidden_.begin(), hidden_.end(), text) != hidden_.end())
+  if (text.size() < value_bytes_min ||
+      std::find(hidden_.begin(), hidden_.end(), text) != hidden_.end())
     return;
-  auto place = std::find_if(hidden_.begin(), hidden_.end(), [&](const auto& one) { return one.size() < text.size(); });
+  auto place = std::find_if(hidden_.begin(), hidden_.end(),
+                            [&](const auto& one) { return one.size() < text.size(); });
   hidden_.insert(place, std::move(text));
 }
 
@@ -92,7 +97,8 @@ void Redaction::hide(std::string_view value) {
       hide_exactly(base64(text));
   };
   add(value);
-  constexpr std::size_t line_bytes_min = 8;  // shorter lines of a key file ("-----") are in many texts
+  constexpr std::size_t line_bytes_min =
+      8;  // shorter lines of a key file ("-----") are in many texts
   std::istringstream lines{std::string(value)};
   for (std::string line; std::getline(lines, line);)
     if (line.size() >= line_bytes_min)
@@ -131,7 +137,8 @@ void remove_environment(pb::Event& event) {
 
 void remove_credentials(Value& value) {
   each_member(value, [](std::string name, Value& member) {
-    std::transform(name.begin(), name.end(), name.begin(), [](unsigned char c) { return std::tolower(c); });
+    std::transform(name.begin(), name.end(), name.begin(),
+                   [](unsigned char c) { return std::tolower(c); });
     for (const char* word : {"token", "secret", "password", "passwd", "key", "credential"})
       if (name.find(word) != std::string::npos)
         member = removed;

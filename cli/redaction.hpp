@@ -14,8 +14,8 @@ namespace autotune::cli {
 /// Replaces values, wherever they stand, by "[removed]".
 class Redaction {
  public:
-  /// The value itself, its lines, and both as JSON and as base64 show them. Values under four bytes are left: they
-  /// keep nothing secret, and every text is full of them.
+  /// The value itself, its lines, and both as JSON and as base64 show them. Values under four bytes
+  /// are left: they keep nothing secret, and every text is full of them.
   void hide(std::string_view value);
 
   std::string clean(std::string text) const;
@@ -26,8 +26,8 @@ class Redaction {
   std::vector<std::string> hidden_;  // longest first, so that no part of one is left standing
 };
 
-/// The names of environment variables stay, their values go; so do annotations, where Kubernetes' tools keep whole
-/// files.
+/// The names of environment variables stay, their values go; so do annotations, where Kubernetes'
+/// tools keep whole files.
 void remove_environment(pb::ExperimentSpec& spec);
 /// Overrides keep their paths; their values go where the path leads into a template.
 void remove_environment(pb::RunOptions& options);

@@ -67,6 +67,26 @@ std::string unfinished(const Common& common, const std::string& name) {
   return summary && !has_ended(summary->phase()) ? summary->id() : "";
 }
 
+/// Experiments that `apply` gave to this server meanwhile are followed to their end: they were accepted.
+void finish_others(LocalServer& server, EventQueue& events, const Common& common) {
+  auto reader = reader_of(home_folder(common));
+  auto all = reader ? (*reader)->experiments() : tl::unexpected(reader.error());
+  if (!all || signals_caught() > 0)
+    return;
+  for (const auto& summary : *all) {
+    if (!server.has_touched(summary.id()) || summary.phase() != pb::PHASE_RUNNING)
+      continue;
+    std::cout << summary.id() << " was submitted meanwhile and still runs; Ctrl-C stops it\n" << std::flush;
+    RunView view(summary.spec());
+    if (auto trials = (*reader)->trials(summary.id()))
+      view.load(*trials);
+    // It may have come to rest between the two looks; its events of this moment would then wait for ever.
+    auto now = (*reader)->experiment(summary.id());
+    if (now && now->phase() == pb::PHASE_RUNNING)
+      follow(server, events, common, summary.id(), std::move(view));
+  }
+}
+
 int run(const Common& common, const FileOptions& options, bool resume_wanted) {
   auto submissions = submissions_of(options);
   if (!submissions)
@@ -95,6 +115,7 @@ int run(const Common& common, const FileOptions& options, bool resume_wanted) {
     if (exit_code != exit_fine)
       break;
   }
+  finish_others(**server, events, common);
   return exit_code;
 }
 

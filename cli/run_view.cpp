@@ -219,6 +219,8 @@ std::optional<std::string> RunView::take(const pb::Event& event) {
     }
     case pb::Event::kTrialEnded: {
       const auto& ended = event.trial_ended();
+      if (live_.count(ended.sequence()) == 0)
+        return std::nullopt;  // it was loaded as ended
       auto row = std::move(live_[ended.sequence()]);
       live_.erase(ended.sequence());
       row.sequence = ended.sequence();

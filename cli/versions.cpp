@@ -1,8 +1,8 @@
 #include "cli/versions.hpp"
 
-#include <caf/config.hpp>
 #include <google/protobuf/stubs/common.h>
 #include <sqlite3.h>
+#include <caf/config.hpp>
 
 namespace autotune::cli {
 
