@@ -1,17 +1,12 @@
 #include "launchers/process.hpp"
 
-#include <fcntl.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <climits>
 #include <cstdlib>
-#include <cstring>
-#include <map>
 
-#include "launchers/keeper_client.hpp"
-#include "launchers/process_attempt.hpp"
+#include "launchers/process_launcher.hpp"
 #include "launchers/process_tree.hpp"
 #include "launchers/volumes.hpp"
 
@@ -25,52 +20,6 @@ using std::chrono::milliseconds;
 
 // Exits of attempts that a restarted agent has not adopted yet; their exit files say the same, mostly.
 constexpr std::size_t unclaimed_max = 10000;
-// A start that kills its keeper again and again must end some time.
-constexpr int sent_again_max = 2;
-
-class ProcessLauncher : public Launcher {
- public:
-  explicit ProcessLauncher(ProcessLauncherOptions options);
-  Result<void> prepare(const pb::AttemptPlan& plan) override;
-  void start(const pb::ReplicaKey& key, std::optional<milliseconds> deadline) override;
-  void stop(const pb::ReplicaKey& key, milliseconds grace) override;
-  std::vector<LauncherEvent> poll(Time now) override;
-  std::optional<Time> next_wakeup() const override { return std::nullopt; }
-  void on_activity(std::function<void()> wake) override;
-  Result<ReportBatch> read_reports(const pb::ReplicaKey& key, std::int64_t after_line, std::size_t lines_max,
-                                   bool ended) override;
-  Result<std::vector<AdoptedReplica>> adopt(const pb::AttemptPlan& plan) override;
-  void release(const AttemptKey& attempt) override;
-  void renew_lease(milliseconds lease) override;
-
- private:
-  Result<PreparedAttempt*> add_attempt(const pb::AttemptPlan& plan);
-  PreparedReplica* find(const pb::ReplicaKey& key);
-  Result<void> ensure_keeper();
-  void send(const pb::KeeperRequest& request);
-  void recover();
-  void hand_over(PreparedAttempt& attempt, PreparedReplica& replica);
-  Result<void> make_ready(PreparedAttempt& attempt, bool make_folders);
-  Result<void> build(PreparedAttempt& attempt, PreparedReplica& replica);
-  Result<pb::KeeperRequest> start_request(PreparedAttempt& attempt, PreparedReplica& replica,
-                                          const pb::ReplicaKey& key, std::optional<milliseconds> deadline);
-  std::optional<AdoptedReplica> adopt_replica(PreparedAttempt& attempt, PreparedReplica& replica);
-  bool left_nothing(const PreparedAttempt& attempt, const PreparedReplica& replica) const;
-  void take(const pb::KeeperEvent& event, FileDescriptor pidfd);
-  void take_exit(const ReplicaExit& exit);
-  void end(const pb::ReplicaKey& key, pb::ExitCause cause, const std::string& why);
-  void add_event(LauncherEvent event);
-
-  ProcessLauncherOptions options_;
-  std::map<AttemptKey, PreparedAttempt> attempts_;
-  std::vector<LauncherEvent> events_;   // what poll gives next
-  std::vector<ReplicaExit> unclaimed_;  // of attempts that nobody has prepared or adopted yet
-  std::mutex wake_mutex_;
-  std::function<void()> wake_;
-  std::optional<pb::KeeperLease> lease_;
-  StartNotes notes_;
-  KeeperClient keeper_;  // last: its thread ends first
-};
 
 std::string own_binary() {
   char path[PATH_MAX];
@@ -85,6 +34,8 @@ ProcessLauncherOptions completed(ProcessLauncherOptions options) {
     options.sdk_path = find_sdk();
   return options;
 }
+
+}  // namespace
 
 ProcessLauncher::ProcessLauncher(ProcessLauncherOptions options)
     : options_(completed(std::move(options))),
@@ -134,67 +85,6 @@ void ProcessLauncher::send(const pb::KeeperRequest& request) {
   }
   if (!sent && request.has_start())
     end(request.start().key(), pb::EXIT_CAUSE_LOST, sent.error().message);
-}
-
-/// The keeper has died: what it told before is taken, a new one is started, and gets what still runs.
-void ProcessLauncher::recover() {
-  bool lost = false;
-  for (auto& [event, pidfd] : keeper_.take(lost))
-    take(event, std::move(pidfd));
-  auto connected = keeper_.connect();
-  if (connected && lease_) {
-    pb::KeeperRequest request;
-    *request.mutable_lease() = *lease_;
-    [[maybe_unused]] auto sent = keeper_.send(request);
-  }
-  for (auto& [key, attempt] : attempts_)
-    for (auto& [name, replica] : attempt.replicas)
-      if (replica.running && replica.sent)
-        hand_over(attempt, replica);
-}
-
-/// A replica of a keeper that has died: its exit file says how it ended, or the new keeper takes it over.
-void ProcessLauncher::hand_over(PreparedAttempt& attempt, PreparedReplica& replica) {
-  auto key = attempt.key(replica, replica.restart);
-  for (const auto& running : keeper_.welcome().running())
-    if (keeper_.connected() && same_key(running.key(), key))
-      return;  // the same keeper: only the connection had broken
-  auto exit = newest_exit(attempt.folder.replica(replica.place.name));
-  if (exit && exit->key().restart() == replica.restart)
-    return take_exit(*exit);
-  if (replica.pid == 0) {  // asked to start, not heard of since
-    auto found = first_marked(replica.frame.marker());
-    if (!found && left_nothing(attempt, replica) && replica.sent_again < sent_again_max) {
-      ++replica.sent_again;
-      replica.running = false;
-      auto deadline = replica.frame.deadline_at_ms();
-      return start(key, deadline > 0 ? std::optional(milliseconds(deadline - monotonic_ms())) : std::nullopt);
-    }
-    if (!found)
-      return end(key, pb::EXIT_CAUSE_LOST, "its keeper is gone, and so is its process");
-    replica.pid = found->pid;
-    replica.start_ticks = found->start_ticks;
-    ReplicaStarted started;
-    *started.mutable_key() = key;
-    started.set_pid(replica.pid);
-    started.set_pid_start_ticks(replica.start_ticks);
-    add_event(started);
-  }
-  pb::KeeperRequest request;
-  auto& adopt = *request.mutable_adopt();
-  *adopt.mutable_start() = replica.frame;
-  adopt.set_pid(replica.pid);
-  adopt.set_pid_start_ticks(replica.start_ticks);
-  adopt.set_started_at_ms(replica.started_at_ms);
-  if (auto sent = keeper_.send(request, replica.pidfd.value()); !sent)
-    return end(key, pb::EXIT_CAUSE_LOST, "its keeper died, and no new one can be started: " + sent.error().message);
-  if (!replica.kill_at_ms)
-    return;
-  // What the old keeper was asked last it may never have read.
-  pb::KeeperRequest again;
-  *again.mutable_stop()->mutable_key() = key;
-  again.mutable_stop()->set_grace_ms(std::max<std::int64_t>(0, *replica.kill_at_ms - monotonic_ms()));
-  [[maybe_unused]] auto asked = keeper_.send(again);
 }
 
 void ProcessLauncher::renew_lease(milliseconds lease) {
@@ -428,83 +318,6 @@ Result<ReportBatch> ProcessLauncher::read_reports(const pb::ReplicaKey& key, std
     return tl::unexpected(reader.error());
   return (*reader)->read(after_line, lines_max, ended);
 }
-
-Result<std::vector<AdoptedReplica>> ProcessLauncher::adopt(const pb::AttemptPlan& plan) {
-  auto added = add_attempt(plan);
-  if (!added)
-    return tl::unexpected(added.error());
-  auto& attempt = **added;
-  if (auto connected = ensure_keeper(); !connected)
-    return tl::unexpected(connected.error());
-  std::vector<AdoptedReplica> found;
-  for (auto& [name, replica] : attempt.replicas)
-    if (auto one = adopt_replica(attempt, replica))
-      found.push_back(std::move(*one));
-  auto ready = make_ready(attempt, found.empty());
-  if (!ready && found.empty()) {
-    attempts_.erase(attempt_of(plan));
-    return tl::unexpected(ready.error());
-  }
-  return found;  // what runs goes on, even where a restart of it would fail now
-}
-
-/// True where a replica's first start cannot have come so far as to open its output. A restart finds the files of the
-/// start before it, so there we cannot tell.
-bool ProcessLauncher::left_nothing(const PreparedAttempt& attempt, const PreparedReplica& replica) const {
-  auto output = attempt.folder.replica(replica.place.name) + "/stdout";
-  return replica.restart == 0 && ::access(output.c_str(), F_OK) != 0;
-}
-
-/// What became of a replica while no agent was there; nothing: it was never started.
-std::optional<AdoptedReplica> ProcessLauncher::adopt_replica(PreparedAttempt& attempt, PreparedReplica& replica) {
-  auto folder = attempt.folder.replica(replica.place.name);
-  auto exit = newest_exit(folder);
-  auto restart = std::max(newest_start(folder).value_or(-1), exit ? exit->key().restart() : -1);
-  auto look_at = [&](const ReplicaExit& kept) {
-    if (attempt_of(kept.key()) == attempt_of(attempt.plan) && kept.key().replica() == replica.place.name &&
-        kept.key().restart() >= restart)
-      exit = kept;
-  };
-  std::for_each(keeper_.welcome().exits().begin(), keeper_.welcome().exits().end(), look_at);
-  std::for_each(unclaimed_.begin(), unclaimed_.end(), look_at);
-  if (exit)
-    restart = std::max(restart, exit->key().restart());
-  if (restart < 0)
-    return std::nullopt;
-  auto key = attempt.key(replica, restart);
-  if (exit && exit->key().restart() == restart)
-    return AdoptedReplica{key, exit};
-  replica.frame = frame_of(options_, attempt, replica, key);
-  const auto& running = keeper_.welcome().running();
-  auto kept = std::find_if(running.begin(), running.end(),
-                           [&](const ReplicaStarted& one) { return same_key(one.key(), key); });
-  std::optional<ProcessStat> process;
-  if (kept == running.end())
-    process = first_marked(replica.frame.marker());
-  // Its agent died between its note and its request: the first start has left nothing.
-  replica.restart = restart;
-  if (kept == running.end() && !process && left_nothing(attempt, replica))
-    return std::nullopt;
-  replica.running = true;
-  replica.sent = true;
-  if (kept != running.end()) {
-    replica.pid = kept->pid();  // 0: being started; its event comes
-    replica.start_ticks = kept->pid_start_ticks();
-    if (replica.pid != 0)
-      replica.pidfd = open_process(replica.pid, replica.start_ticks);
-    return AdoptedReplica{key, std::nullopt};
-  }
-  if (process) {
-    replica.started_at_ms = wall_clock_ms() - age_ms(process->start_ticks);
-    if (attempt.plan.deadline_ms() > 0)  // its keeper took the deadline with it
-      replica.frame.set_deadline_at_ms(
-          std::max<std::int64_t>(1, monotonic_ms() - age_ms(process->start_ticks) + attempt.plan.deadline_ms()));
-  }
-  hand_over(attempt, replica);
-  return AdoptedReplica{key, std::nullopt};
-}
-
-}  // namespace
 
 std::vector<std::string> own_environment() {
   std::vector<std::string> found;

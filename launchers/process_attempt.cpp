@@ -139,7 +139,8 @@ pb::KeeperStart frame_of(const ProcessLauncherOptions& options, const PreparedAt
   limits.set_cpu(asked.cpu());
   limits.set_pids_max(options.processes_max);
   limits.set_own_cgroup(options.cgroup_per_trial);
-  limits.set_log_bytes(attempt.plan.log_limit_bytes() > 0 ? attempt.plan.log_limit_bytes() : options.log_bytes_max);
+  auto share = attempt.plan.log_limit_bytes();  // of a quota
+  limits.set_log_bytes(share > 0 ? std::min(share, options.log_bytes_max) : options.log_bytes_max);
   limits.set_keep_log_offsets(reads_stdout(attempt, replica));
   return frame;
 }

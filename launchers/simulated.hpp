@@ -7,6 +7,7 @@
 #include <memory>
 #include <mutex>
 #include <queue>
+#include <random>
 #include <string>
 #include <vector>
 
@@ -54,6 +55,10 @@ struct SimulatedOptions {
   /// What "now" is for calls that are not told; absent: the steady clock. Tests give their virtual one.
   std::function<Time()> clock;
 };
+
+/// One generator per replica start, whatever the order of starts; and a number in [0, 1) of it.
+std::mt19937_64 simulated_random(std::uint64_t seed, const pb::ReplicaKey& key);
+double uniform_of(std::mt19937_64& random);
 
 /// What the options of a plan's launcher ask for, a JSON object:
 ///   durationSeconds  number or formula (0)

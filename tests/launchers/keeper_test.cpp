@@ -340,8 +340,25 @@ TEST_CASE("a keeper that cannot be started is an error that names it", "[process
   options.keeper_binary = "/no/such/keeper";
   Watched launcher(make_process_launcher(options));
   auto exit = launcher.run(shell_plan("exit 0"));
-  CHECK(exit.cause() == pb::EXIT_CAUSE_SPAWN_FAILED);
+  CHECK(exit.cause() == pb::EXIT_CAUSE_LOST);  // no fault of the trial's: it costs no retry
   CHECK_THAT(exit.detail(), Catch::Contains("/no/such/keeper"));
+}
+
+TEST_CASE("a trial does not run on when no keeper can be had for it", "[process][keeper]") {
+  Home home;
+  auto options = options_for(home);
+  auto binary = home.path() + "/keeper";
+  std::filesystem::copy_file(options.keeper_binary, binary);
+  options.keeper_binary = binary;
+  Watched launcher(make_process_launcher(options));
+  auto plan = waiting_plan("exit 5");
+  REQUIRE(launcher->prepare(plan));
+  launcher->start(key_of(plan), std::nullopt);
+  REQUIRE(launcher.wait_for_start(key_of(plan)));
+  std::filesystem::remove(binary);
+  kill_keeper(home);
+  CHECK(launcher.wait_for_exit(key_of(plan)).cause() == pb::EXIT_CAUSE_LOST);
+  CHECK(eventually([&] { return !alive(launcher.started[0].pid()); }));
 }
 
 TEST_CASE("an environment larger than a packet reaches the trial", "[process][keeper]") {
