@@ -63,6 +63,7 @@ ExperimentActor::behavior_type ExperimentState::make_behavior() {
       [this](const pb::ReportsMessage& told) { perform(core_->on_reports(moment(), told)); },
       [this](const Stored& stored) { on_stored(stored); },
       [this](const DiskFull& told) { perform(core_->on_disk(moment(), told.full)); },
+      [this](const StorageUsed& told) { perform(core_->on_storage(moment(), told.bytes)); },
       [this](atom::tick) {
         if (!tick_at_ || self_->clock().now() < *tick_at_)
           return;  // one that an earlier tick has overtaken; each would go on for ever
@@ -334,7 +335,25 @@ void ExperimentState::place(Place& effect) {
                           std::move(effect.held_gpus)});
 }
 
+/// An experiment with a quota is measured while it is not at rest.
+void ExperimentState::watch_storage() {
+  bool wanted = core_->spec().storage_bytes() > 0 && context_.measure_storage && !core_->at_rest();
+  if (wanted == static_cast<bool>(meter_))
+    return;
+  if (!wanted) {
+    self_->send_exit(meter_, caf::exit_reason::user_shutdown);
+    meter_ = nullptr;
+    return;
+  }
+  auto meter = self_->spawn<caf::stateful_actor<StorageMeterState, StorageMeterActor::base>,
+                            caf::linked + caf::detached>(ExperimentActor(self_), core_->id(),
+                                                         context_.measure_storage);
+  meter_ = caf::actor_cast<StorageMeterActor>(meter);
+  compat::send(self_, meter_, atom::tick_v);
+}
+
 void ExperimentState::schedule_tick() {
+  watch_storage();
   auto now = self_->clock().now();
   auto next = core_->next_tick(now);
   if (!next || (tick_at_ && *tick_at_ <= *next))

@@ -8,6 +8,7 @@
 
 #include "actors/interfaces.hpp"
 #include "actors/placement_core.hpp"
+#include "actors/storage_meter.hpp"
 #include "actors/tuner.hpp"
 
 namespace autotune {
@@ -21,6 +22,7 @@ struct ExperimentContext {
   std::function<std::int64_t()> wall_ms;         ///< for people
   std::function<Result<Algorithms>(const pb::ExperimentSpec&, std::int64_t seed)> make_algorithms;
   Watcher watcher;  ///< may be empty
+  MeasureStorage measure_storage;  ///< may be empty: then quotas are not watched
   bool strict_resources = false;
   ExperimentLimits limits;
 };
@@ -59,6 +61,7 @@ class ExperimentState {
   void answer(std::uint64_t request, pb::ControlResponse response);
   void on_stored(const Stored& stored);
   void schedule_tick();
+  void watch_storage();
   void place(Place& effect);
 
   ExperimentActor::pointer self_;
@@ -67,6 +70,7 @@ class ExperimentState {
   ExperimentEffects history_;
   std::vector<pb::SecretDocument> secrets_;
   TunerActor tuner_;
+  StorageMeterActor meter_;
   std::uint64_t next_token_ = 1;
   struct WaitingForStore {
     std::uint64_t token = 0;

@@ -20,6 +20,7 @@ bool has_ended(pb::Phase phase) {
 }
 
 constexpr auto exhausted_reason = "search space exhausted";
+constexpr std::string_view quota_reason = "storage quota reached";
 constexpr auto disk_full_reason = "no space left on the disk that holds the home folder";
 
 }  // namespace
@@ -110,6 +111,9 @@ void ExperimentCore::apply(const pb::Event& event) {
       recount();
       break;
     }
+    case pb::Event::kNotice:
+      quota_reached_ = quota_reached_ || event.notice().text().starts_with(quota_reason);
+      break;
     case pb::Event::kTrialEnqueued:
       enqueued_.push_back(event.trial_enqueued().parameters_json());
       break;
@@ -319,6 +323,20 @@ std::optional<Time> ExperimentCore::next_tick(Time now) const {
     if (live.not_before && !live.launched && *live.not_before > now)
       earlier(*live.not_before);
   return next;
+}
+
+ExperimentEffects ExperimentCore::on_storage(Moment moment, std::int64_t used_bytes) {
+  storage_used_ = used_bytes;
+  if (quota_reached_ || spec_.storage_bytes() <= 0 || used_bytes < spec_.storage_bytes())
+    return {};
+  pb::Event event;
+  event.mutable_notice()->set_text(std::string(quota_reason) + ": metrics and logs take " +
+                                   std::to_string(used_bytes) + " of " + std::to_string(spec_.storage_bytes()) +
+                                   " bytes (spec.storage); logs are cut to " + std::to_string(limits_.log_bytes_min) +
+                                   " bytes from here on, results are kept");
+  event.mutable_notice()->set_sequence(-1);
+  record(moment, std::move(event));
+  return conclude(moment, {});
 }
 
 ExperimentEffects ExperimentCore::on_disk(Moment moment, bool full) {

@@ -224,11 +224,27 @@ pb::AttemptPlan ExperimentCore::make_plan(const Live& live, Time now) const {
   if (deadline_ms > 0)  // what an adopted attempt has surely used is used
     deadline_ms = std::max<std::int64_t>(1, deadline_ms - (running_ms(now) - live.launched_running_ms));
   plan.set_deadline_ms(deadline_ms);
+  plan.set_log_limit_bytes(log_limit_bytes());
   for (const auto& gpu : live.gpus)
     plan.add_gpus(gpu);
   if (spec_.objective().goals_size() > 0)
     plan.set_objective_metric(spec_.objective().goals(0).metric());
   return plan;
+}
+
+/// Of one log file; 0: no quota. The logs that grow at the same time share half of what is left of the quota, so they
+/// alone never reach it; the other half is for results, which nothing cuts.
+std::int64_t ExperimentCore::log_limit_bytes() const {
+  if (spec_.storage_bytes() <= 0)
+    return 0;
+  if (quota_reached_)
+    return limits_.log_bytes_min;
+  std::int64_t files = 0;
+  for (const auto& task : spec_.training_config().tasks())
+    files += 2 * task.replicas();  // stdout and stderr
+  files = std::max<std::int64_t>(1, files * spec_.trial_concurrency());
+  auto left = std::max<std::int64_t>(0, spec_.storage_bytes() - storage_used_);
+  return std::max(limits_.log_bytes_min, left / 2 / files);
 }
 
 // --- attempts -----------------------------------------------------------------------------------------------------

@@ -92,6 +92,8 @@ struct ExperimentLimits {
   /// How often the time spent in RUNNING is written down: what a crash may forget.
   std::chrono::milliseconds touch_interval{1000};
   std::chrono::milliseconds backoff_max{60000};
+  /// A log may always grow so far, past its experiment's quota too: enough for the words that explain a failure.
+  std::int64_t log_bytes_min = 16 << 10;
 };
 
 /// One experiment. Its durable state is a fold over its events (`apply`); the rest is rebuilt by asking again.
@@ -120,6 +122,8 @@ class ExperimentCore {
                               const std::string& reason);
   ExperimentEffects on_result(Moment moment, const pb::AttemptResult& result);
   ExperimentEffects on_tick(Moment moment);
+  /// What its rows and logs take: past its quota it warns once, and logs are cut from then on.
+  ExperimentEffects on_storage(Moment moment, std::int64_t used_bytes);
   /// Room on the disk went (`full`) or came back.
   ExperimentEffects on_disk(Moment moment, bool full);
 
@@ -202,6 +206,7 @@ class ExperimentCore {
   void end_when_out_of_time(Moment moment, ExperimentEffects& effects);
   void change_phase(Moment moment, pb::Phase phase, const std::string& reason);
   pb::AttemptPlan make_plan(const Live& live, Time now) const;
+  std::int64_t log_limit_bytes() const;
   Live* find(Sequence sequence, std::int32_t attempt);
   std::int64_t ended() const;
   std::int64_t occupied() const;
@@ -224,6 +229,7 @@ class ExperimentCore {
   int initial_used_ = 0;
   std::deque<std::string> enqueued_;
   std::int64_t running_ms_ = 0;
+  bool quota_reached_ = false;
 
   // Not durable.
   bool started_ = false;
@@ -237,6 +243,7 @@ class ExperimentCore {
   std::string winding_reason_;
   bool hurry_ = false;
   bool disk_full_ = false;
+  std::int64_t storage_used_ = 0;
   std::vector<std::uint64_t> stop_requests_;  // answered when the experiment is at rest
   std::vector<pb::Event> pending_events_;
   std::vector<pb::Report> pending_reports_;

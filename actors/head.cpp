@@ -95,6 +95,7 @@ Head spawn_head(caf::actor_system& system, HeadOptions options) {
   context.experiment.make_algorithms =
       options.make_algorithms ? options.make_algorithms : autotune::make_algorithms;
   context.experiment.watcher = options.watcher;
+  context.experiment.measure_storage = options.measure_storage;
   context.experiment.strict_resources = options.strict_resources;
   context.experiment.limits = options.experiment_limits;
   context.open_reader = options.open_reader;

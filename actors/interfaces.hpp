@@ -106,7 +106,14 @@ using ExperimentActor = caf::typed_actor<
   caf::result<void>(Stored),
   // From the store: room on the disk went or came back.
   caf::result<void>(DiskFull),
+  // From its storage meter.
+  caf::result<void>(StorageUsed),
   // INTERNAL: time passed.
+  caf::result<void>(atom::tick)>;
+
+/// The STORAGE METER actor: how much an experiment with a quota has stored.
+using StorageMeterActor = caf::typed_actor<
+  // INTERNAL: measure now, and again later.
   caf::result<void>(atom::tick)>;
 
 /// The CONTROL actor: the endpoint. Submit, command, query; another CAF system can talk to it.

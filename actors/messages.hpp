@@ -124,6 +124,11 @@ struct DiskFull {
   bool full = false;
 };
 
+/// From the storage meter: what an experiment's rows and logs take.
+struct StorageUsed {
+  std::int64_t bytes = 0;
+};
+
 /// Told of an experiment's events once they are durable; called on the experiment's thread, so it must not block.
 using Watcher = std::function<void(const std::string& experiment_id, const std::vector<pb::Event>&)>;
 
