@@ -15,6 +15,8 @@ FUZZ_RUNS ?= 20000
 TIDY_MINUTES_MAX ?= 0
 FUZZ_RUNS_LONG ?= 1000000
 
+FIRST_BUILD := The first build takes about 10 minutes on 2 cores, the tests 10 more; later ones what has changed.
+
 export JOBS
 export NINJA_STATUS ?= [%f/%t, %es]
 # Trials and tests run `python3`: Debian's, whose scikit-learn the packages bring, comes first.
@@ -32,17 +34,18 @@ help: ## this list
 	@echo 'make TARGET, where TARGET is'
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  \1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
 	@echo 'Variables: PREFIX=$(PREFIX) JOBS=$(JOBS) FUZZ_RUNS=$(FUZZ_RUNS)'
-	@echo 'The first build takes about 15 minutes on 2 cores (CAF 3 of them), a later one what has changed.'
+	@echo '$(FIRST_BUILD)'
 
 .PHONY: run
 run: build ## installs, builds, and runs the quick start (a minute)
 	build/bin/autotune run examples/quickstart/experiment.yaml
 
 .PHONY: build
-build: packages caf release ## build/bin/autotune
+build: packages configure ## build/bin/autotune
+	@cmake --build --preset release -j $(JOBS) --target autotune
 
 .PHONY: test
-test: packages-test caf release ## all tests but the long ones
+test: packages-test all ## all tests but the long ones
 	ctest --preset release -j $(TEST_JOBS)
 
 .PHONY: test-asan
@@ -65,11 +68,11 @@ fuzz: packages-fuzz ## each fuzz target FUZZ_RUNS times
 	tests/fuzz/run.sh $(FUZZ_RUNS)
 
 .PHONY: bench
-bench: build ## the speed table of the README
+bench: packages-test all ## the speed table of the README
 	bench/run.sh
 
 .PHONY: check
-check: packages-check caf configure ## format, include layers, scripts, clang-tidy
+check: packages-check configure ## format, include layers, scripts, clang-tidy
 	deploy/check-format.sh
 	deploy/check-layers.py --self-test
 	deploy/check-layers.py
@@ -82,11 +85,13 @@ check-long: test-tsan test-long ## TSan, the Keras example, a million runs of ea
 	$(MAKE) fuzz FUZZ_RUNS=$(FUZZ_RUNS_LONG)
 
 .PHONY: test-long
-test-long: packages-test caf release ## the long tests: Keras, the tutorial
+test-long: packages-test all ## the long tests: Keras, the tutorial
 	ctest --preset long
 
 .PHONY: install
-install: build ## into PREFIX
+install: ## into PREFIX, building first where that was not done
+# Not by depending on it: `sudo make install` must not build with root's caches what is built already.
+	@[ -x build/bin/autotune ] || $(MAKE) build
 	cmake --install build --prefix $(PREFIX)
 
 .PHONY: clean
@@ -94,7 +99,7 @@ clean: ## removes the build folders; CAF stays in its cache
 	rm -rf build build-asan build-tsan build-fuzz
 
 # What the targets above are made of.
-.PHONY: packages packages-test packages-fuzz packages-check caf configure release
+.PHONY: packages packages-test packages-fuzz packages-check caf configure all
 packages:
 	@deploy/install-packages.sh build run
 packages-test:
@@ -102,9 +107,9 @@ packages-test:
 packages-fuzz packages-check:
 	@deploy/install-packages.sh build run test check
 caf: packages
+	@[ -e build/build.ninja ] || echo '$(FIRST_BUILD)'
 	@deploy/build-caf.sh
 configure: caf
-	@[ -e build/build.ninja ] || echo 'The first build takes about 12 minutes on 2 cores.'
 	@cmake --preset release $(QUIETLY)
-release: configure
+all: configure
 	@cmake --build --preset release -j $(JOBS)
