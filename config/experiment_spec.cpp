@@ -31,6 +31,7 @@ constexpr std::string_view api_version = "tensorstack.dev/v1beta1";
 constexpr std::int64_t seconds_max = 1'000'000'000;  // thirty years
 constexpr std::int64_t trials_max = 1'000'000'000;
 constexpr std::int64_t concurrency_max = 100'000;
+constexpr std::size_t file_diagnostics_max = 1'000;  // of all documents; one has diagnostics_max
 
 constexpr std::array<std::string_view, 18> spec_names = {"maxExecSeconds",
                                                          "maxTrialNum",
@@ -224,6 +225,10 @@ class FileReader {
     for (auto& document : read.documents)
       list_or_document(document);
     in_order();
+    if (left_out_ > 0)
+      file_.diagnostics.push_back(
+          {name_, 0, 0, Severity::error, "",
+           std::to_string(left_out_) + " more documents were not looked at"});
     return std::move(file_);
   }
 
@@ -250,6 +255,10 @@ class FileReader {
   void one(Node& document) {
     static constexpr std::array<std::string_view, 4> kinds = {experiment_kind, "Secret",
                                                               "AutoTuneExperimentList", "List"};
+    if (file_.diagnostics.size() >= file_diagnostics_max) {
+      ++left_out_;
+      return;
+    }
     const auto* kind = document.find("kind");
     auto reader = new_reader();
     if (kind != nullptr && kind->text == "Secret") {
@@ -306,6 +315,7 @@ class FileReader {
   const LoadOptions& options_;
   LoadedFile file_;
   std::unordered_set<std::string> secret_names_;
+  std::size_t left_out_ = 0;
 };
 
 }  // namespace

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <exception>
 #include <limits>
 #include <optional>
 #include <regex>
@@ -30,7 +31,7 @@ std::string mistake_in_pattern(const std::string& pattern) {
     if (groups != 1)
       return "must have exactly one group ( ), which holds the number; it has " +
              std::to_string(groups) + ". Groups written (?: ) do not count";
-  } catch (const std::regex_error& e) {
+  } catch (const std::exception& e) {
     return "is no ECMAScript regular expression: " + std::string(e.what());
   }
   return {};

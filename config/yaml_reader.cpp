@@ -303,6 +303,9 @@ void parse(const Source& source, ReadDocuments& result) {
     YAML::Parser parser(stream);
     while (parser.HandleNextDocument(builder)) {
       auto document = builder.take_document();
+      if (result.documents.size() >= documents_max)
+        throw Stop{{document.place,
+                    "more than " + std::to_string(documents_max) + " documents in one file"}};
       if (!document.is_null())
         result.documents.push_back(std::move(document));
     }

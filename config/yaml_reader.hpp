@@ -16,6 +16,7 @@ inline constexpr std::size_t file_bytes_max =
 inline constexpr std::size_t nodes_max = 1'000'000;  // values in one file
 inline constexpr std::size_t alias_nodes_max =
     100'000;  // values that anchors keep and aliases repeat
+inline constexpr std::size_t documents_max = 10'000;
 inline constexpr int yaml_depth_max = 100;
 
 /// The documents of a text, as far as they could be read, and what was wrong on the way.

@@ -124,3 +124,12 @@ TEST_CASE("a file with thousands of mistakes tells the first two hundred and cou
   CHECK(file.diagnostics.front().message == "and 4800 more mistakes");
   CHECK_FALSE(file.ok());
 }
+
+TEST_CASE("a file of countless wrong documents is not told at length", "[config]") {
+  std::string text;
+  for (int i = 0; i < 5000; ++i)
+    text += "--- a\n";
+  auto file = load_text(text, "f.yaml");
+  CHECK(file.diagnostics.size() < 1010);
+  CHECK_THAT(file.diagnostics.back().message, Catch::Contains("more documents were not looked at"));
+}

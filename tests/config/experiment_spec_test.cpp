@@ -319,3 +319,12 @@ TEST_CASE("a file with a thousand parameters is read within fifty milliseconds",
 #endif
   CHECK(best < 50 * slower);
 }
+
+TEST_CASE("patterns that would explode are refused, not compiled for ever", "[config]") {
+  auto pattern = GENERATE(std::string("((a{1000}){1000}){1000}"), std::string(1000, '('),
+                          std::string(5000, 'a'), "(" + std::string(990, '?') + ")");
+  CHECK_FALSE(
+      load_text(experiment_with("  metricsCollector: {kind: stdout, pattern: '" + pattern + "'}\n"),
+                "f")
+          .ok());
+}
