@@ -1,5 +1,6 @@
 # What `make install` lays under PREFIX: the binary, the Python package that it gives to trials, headers, licences.
 include(GNUInstallDirs)
+set(CMAKE_INSTALL_DOCDIR ${CMAKE_INSTALL_DATADIR}/doc/autotune)
 
 if(TARGET autotune)
   install(TARGETS autotune RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
