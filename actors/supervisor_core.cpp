@@ -99,7 +99,9 @@ SupervisorEffects SupervisorCore::on_refused(const Error& error) {
     replica.state = State::exited;
     replica.drained = true;
   }
-  decide("Failed", error.message, nullptr);
+  // The node's fault, not the trial's: a full disk, no ports, no keeper.
+  bool of_node = error.code == ErrorCode::resource_exhausted || error.code == ErrorCode::unavailable;
+  decide(of_node ? "NodeLost" : "Failed", error.message, nullptr);
   finish_if_over(effects);
   return effects;
 }

@@ -20,6 +20,8 @@ namespace {
 constexpr int connect_tries_max = 250;
 constexpr std::chrono::milliseconds connect_pause{20};
 constexpr int welcome_wait_ms = 10000;
+// One that was killed as it started says nothing about the next.
+constexpr int start_failures_max = 3;
 
 /// True when the descriptor has something to read before the time is over.
 bool readable(int fd, int wait_ms) {
@@ -57,6 +59,7 @@ void KeeperClient::disconnect() {
 Result<void> KeeperClient::connect() {
   disconnect();
   Error last{ErrorCode::unavailable, "no keeper"};
+  int starts_failed = 0;
   for (int i = 0; i < connect_tries_max; ++i) {
     auto socket = connect_to_keeper(options_.home);
     if (socket) {
@@ -70,7 +73,8 @@ Result<void> KeeperClient::connect() {
       last = greeted.error();
     } else {
       last = socket.error();
-      if (auto started = start_keeper(); !started)
+      auto started = start_keeper();
+      if (!started && ++starts_failed == start_failures_max)
         return started;
     }
     // Another agent's keeper may be just about to listen, or just about to end.

@@ -84,13 +84,25 @@ void ProcessLauncher::hand_over(PreparedAttempt& attempt, PreparedReplica& repli
   [[maybe_unused]] auto asked = keeper_.send(again);
 }
 
+/// No keeper can be had, so nobody would see these end: they must not run beside the next attempt.
+void ProcessLauncher::kill_unheld(const PreparedAttempt& attempt) const {
+  for (const auto& [name, replica] : attempt.replicas) {
+    auto key = attempt.key(replica, newest_start(attempt.folder.replica(name)).value_or(0));
+    auto marker = marker_of(options_.home, key);
+    for (auto pid : all_marked(marker))
+      signal_marked(pid, marker, SIGKILL);
+  }
+}
+
 Result<std::vector<AdoptedReplica>> ProcessLauncher::adopt(const pb::AttemptPlan& plan) {
   auto added = add_attempt(plan);
   if (!added)
     return tl::unexpected(added.error());
   auto& attempt = **added;
-  if (auto connected = ensure_keeper(); !connected)
+  if (auto connected = ensure_keeper(); !connected) {
+    kill_unheld(attempt);
     return tl::unexpected(connected.error());
+  }
   std::vector<AdoptedReplica> found;
   for (auto& [name, replica] : attempt.replicas)
     if (auto one = adopt_replica(attempt, replica))

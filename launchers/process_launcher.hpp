@@ -43,6 +43,7 @@ class ProcessLauncher : public Launcher {
                                           const pb::ReplicaKey& key, std::optional<std::chrono::milliseconds> deadline);
   std::optional<AdoptedReplica> adopt_replica(PreparedAttempt& attempt, PreparedReplica& replica);
   bool left_nothing(const PreparedAttempt& attempt, const PreparedReplica& replica) const;
+  void kill_unheld(const PreparedAttempt& attempt) const;
   void take(const pb::KeeperEvent& event, FileDescriptor pidfd);
   void take_exit(const ReplicaExit& exit);
   void end(const pb::ReplicaKey& key, pb::ExitCause cause, const std::string& why);

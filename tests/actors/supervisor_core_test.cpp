@@ -300,6 +300,12 @@ TEST_CASE("an attempt that cannot be prepared has failed", "[supervisor]") {
         Words{"result Failed: no such folder"});
 }
 
+TEST_CASE("a node that cannot run an attempt now costs the trial nothing", "[supervisor]") {
+  auto code = GENERATE(ErrorCode::resource_exhausted, ErrorCode::unavailable);
+  SupervisorDriver one(plan_of("generic", {{"worker"}}));
+  CHECK(one.did(one.core.on_refused({code, "no room"})) == Words{"result NodeLost: no room"});
+}
+
 TEST_CASE("a lost process loses the attempt, unless it had said all", "[supervisor]") {
   auto cause = GENERATE(pb::EXIT_CAUSE_LOST, pb::EXIT_CAUSE_LEASE);
   SupervisorDriver one(plan_of("generic", {{"worker"}}));
