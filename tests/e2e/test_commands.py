@@ -169,14 +169,36 @@ class Commands(EndToEnd):
         self.let_go()
         self.finish(child, code=0)
 
-    def test_what_was_applied_goes_on_after_its_server_ended(self):
+    def test_run_goes_on_until_what_was_applied_has_ended(self):
+        child = self.start_work()
+        other = self.write("other.json", experiment(
+            "other", shell(f"until test -e {self.folder}/other; do sleep 0.02; done; {FINAL}"), maxTrialNum=2))
+        self.run_it("apply", "-f", other, code=0)
+        self.let_go()
+        wait_until(lambda: "was submitted meanwhile and still runs" in self.output(child), "run waits for the other")
+        self.assertEqual(self.database.experiment("work")["phase"], "DONE")
+        (self.folder / "other").touch()
+        self.finish(child, code=0)
+        self.assertEqual(self.database.states("other"), ["Succeeded", "Succeeded"])
+
+    def test_apply_watch_follows_to_the_end(self):
+        child = self.start_work()
+        other = self.write("other.json", experiment("other", shell(FINAL), maxTrialNum=2))
+        watched = self.run_it("apply", "-f", other, "--watch", "-o", "json", code=0)
+        self.assertEqual(json.loads(watched.stdout)["id"], self.database.experiment("other")["id"])
+        self.assertIn("DONE", watched.stderr)
+        self.let_go()
+        self.finish(child, code=0)
+
+    def test_what_was_applied_goes_on_after_its_server_died(self):
         child = self.start_work()
         other = self.write("other.json", experiment(
             "other", shell(f"until test -e {self.folder}/other; do sleep 0.02; done; {FINAL}"), maxTrialNum=2))
         self.run_it("apply", "-f", other, code=0)
         wait_until(lambda: self.database.states("other") == ["Running"], "the other one runs")
+        self.kill(child.pid)
+        self.finish(child)
         self.let_go()
-        self.finish(child, code=0)
         (self.folder / "other").touch()
         self.run_it("resume", "other", code=0)
         self.assertEqual(self.database.states("other"), ["Succeeded", "Succeeded"])
