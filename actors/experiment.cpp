@@ -251,9 +251,14 @@ void ExperimentState::act(ExperimentEffect& effect) {
         } else if constexpr (std::is_same_v<Effect, Measure>) {
           compat::send(self_, tuner_, Measured{x.sequence, x.attempt, x.measurement, x.assess});
         } else if constexpr (std::is_same_v<Effect, Place>) {
-          place(x);
+          auto wants = needs();
+          compat::send(self_, context_.placement,
+                       PlaceTrial{core_->id(), x.sequence, wants.cpu, wants.memory_bytes, wants.gpus,
+                                  core_->spec().training_config().queue()});
         } else if constexpr (std::is_same_v<Effect, Unplace>) {
           compat::send(self_, context_.placement, UnplaceTrial{core_->id(), x.sequence});
+        } else if constexpr (std::is_same_v<Effect, Hold>) {
+          compat::send(self_, context_.placement, HoldPlaces{core_->id(), needs(), std::move(x.held)});
         } else if constexpr (std::is_same_v<Effect, Launch>) {
           launch(x);
         } else if constexpr (std::is_same_v<Effect, StopAttempt>) {
@@ -327,12 +332,8 @@ void ExperimentState::start_over(const Error& error) {
   self_->quit(caf::make_error(caf::sec::runtime_error, error.message));
 }
 
-void ExperimentState::place(Place& effect) {
-  auto needs = needs_of(core_->spec(), context_.strict_resources || core_->options().strict_resources());
-  compat::send(self_, context_.placement,
-               PlaceTrial{core_->id(), effect.sequence, needs.cpu, needs.memory_bytes, needs.gpus,
-                          core_->spec().training_config().queue(), std::move(effect.held_on),
-                          std::move(effect.held_gpus)});
+PlacementNeeds ExperimentState::needs() const {
+  return needs_of(core_->spec(), context_.strict_resources || core_->options().strict_resources());
 }
 
 /// An experiment with a quota is measured while it is not at rest.

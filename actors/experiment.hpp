@@ -62,7 +62,7 @@ class ExperimentState {
   void on_stored(const Stored& stored);
   void schedule_tick();
   void watch_storage();
-  void place(Place& effect);
+  PlacementNeeds needs() const;
 
   ExperimentActor::pointer self_;
   ExperimentContext context_;

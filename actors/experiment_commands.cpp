@@ -147,6 +147,7 @@ void ExperimentCore::replay(const pb::Event& event, ExperimentEffects* history) 
     }
   }
   apply(event);
+  replayed_ = true;
   running_ms_ = std::max(running_ms_, event.running_ms());
   if (ended)
     history->push_back(TellEnded{std::move(*ended)});
@@ -213,10 +214,20 @@ Result<void> ExperimentCore::may_go_on() const {
                   "then resume it");
 }
 
+Hold ExperimentCore::held_places() const {
+  Hold hold;
+  for (const auto& [sequence, live] : live_)
+    if (live.launched)
+      hold.held.push_back({sequence, live.node, live.gpus});
+  return hold;
+}
+
 Result<ExperimentEffects> ExperimentCore::on_started(Moment moment, bool resume) {
   if (auto possible = may_go_on(); resume && !possible)
     return tl::unexpected(possible.error());
   ExperimentEffects effects;
+  if (replayed_ && !started_)
+    effects.push_back(held_places());
   started_ = true;
   if (has_ended(phase_) && !resume)
     return effects;
@@ -230,7 +241,6 @@ Result<ExperimentEffects> ExperimentCore::on_started(Moment moment, bool resume)
     effects.push_back(TellBegan{live.trial});
     if (!live.launched)
       continue;
-    effects.push_back(Place{sequence, live.node, live.gpus});
     after_flush_.push_back(Launch{make_plan(live, moment.now), live.node, true});
     if (live.stop != Stop::none)
       after_flush_.push_back(StopAttempt{{id_, sequence, live.attempt}, live.stop_reason, false});
@@ -336,7 +346,9 @@ ExperimentEffects ExperimentCore::on_storage(Moment moment, std::int64_t used_by
                                    " bytes from here on, results are kept");
   event.mutable_notice()->set_sequence(-1);
   record(moment, std::move(event));
-  return conclude(moment, {});
+  ExperimentEffects effects;
+  flush(effects);
+  return conclude(moment, std::move(effects));
 }
 
 ExperimentEffects ExperimentCore::on_disk(Moment moment, bool full) {

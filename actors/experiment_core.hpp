@@ -10,6 +10,7 @@
 #include <variant>
 #include <vector>
 
+#include "actors/placement_core.hpp"
 #include "launchers/launcher.hpp"
 #include "messages/event.pb.h"
 #include "messages/experiment.pb.h"
@@ -52,8 +53,10 @@ struct Measure {
 };
 struct Place {
   Sequence sequence = 0;
-  std::string held_on = {};  ///< it runs on that node already (found after a restart); empty: find it a place
-  std::vector<std::string> held_gpus = {};
+};
+/// After a replay: these trials run already, and no place else is held.
+struct Hold {
+  std::vector<HeldPlace> held;
 };
 struct Unplace {
   Sequence sequence = 0;
@@ -80,7 +83,7 @@ struct Answer {
 };
 
 using ExperimentEffect = std::variant<Append, Suggest, TellBegan, TellEnded, Measure, Place, Unplace,
-                                      Launch, StopAttempt, Release, Touch, Answer>;
+                                      Hold, Launch, StopAttempt, Release, Touch, Answer>;
 using ExperimentEffects = std::vector<ExperimentEffect>;
 
 /// Bounds of one experiment's bookkeeping.
@@ -203,6 +206,7 @@ class ExperimentCore {
   void wind_up(Winding winding, const std::string& reason, bool hurry, ExperimentEffects& effects);
   void finish_winding(Moment moment, ExperimentEffects& effects);
   Result<void> may_go_on() const;
+  Hold held_places() const;
   void end_when_out_of_time(Moment moment, ExperimentEffects& effects);
   void change_phase(Moment moment, pb::Phase phase, const std::string& reason);
   pb::AttemptPlan make_plan(const Live& live, Time now) const;
@@ -232,6 +236,7 @@ class ExperimentCore {
   bool quota_reached_ = false;
 
   // Not durable.
+  bool replayed_ = false;
   bool started_ = false;
   std::optional<Time> running_since_;
   std::optional<Time> next_touch_;

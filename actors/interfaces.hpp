@@ -46,7 +46,9 @@ using PlacementActor = caf::typed_actor<
   // A place for a trial, all of its replicas or none.
   caf::result<void>(PlaceTrial),
   // The trial needs its place no longer.
-  caf::result<void>(UnplaceTrial)>;
+  caf::result<void>(UnplaceTrial),
+  // From an experiment that was replayed: what it holds.
+  caf::result<void>(HoldPlaces)>;
 
 /// The TRIAL SUPERVISOR actor: one attempt of one trial on one node.
 using TrialSupervisorActor = caf::typed_actor<

@@ -65,8 +65,12 @@ struct PlaceTrial {
   std::int64_t memory_bytes = 0;
   int gpus = 0;
   std::string queue;
-  std::string held_on;  ///< after a restart: it runs there already, with these GPUs; empty: find it a place
-  std::vector<std::string> held_gpus;
+};
+/// To placement, once, from an experiment that was replayed: these run already, and it holds nothing else.
+struct HoldPlaces {
+  std::string experiment_id;
+  PlacementNeeds needs;  ///< of each
+  std::vector<HeldPlace> held;
 };
 struct UnplaceTrial {
   std::string experiment_id;

@@ -9,15 +9,15 @@ PlacementActor::behavior_type PlacementState::make_behavior() {
   return {
       [this](const PlaceTrial& wish) {
         experiments_[wish.experiment_id] = self_->current_sender();
-        PlacementRequest request{
-            wish.experiment_id, wish.sequence, {wish.cpu, wish.memory_bytes, wish.gpus}};
-        if (wish.held_on.empty())
-          perform(core_.on_request(std::move(request)));
-        else
-          core_.on_adopted(request, wish.held_on, wish.held_gpus);
+        perform(core_.on_request(
+            {wish.experiment_id, wish.sequence, {wish.cpu, wish.memory_bytes, wish.gpus}}));
       },
       [this](const UnplaceTrial& wish) {
         perform(core_.on_release(wish.experiment_id, wish.sequence));
+      },
+      [this](const HoldPlaces& told) {
+        experiments_[told.experiment_id] = self_->current_sender();
+        perform(core_.on_replayed(told.experiment_id, told.needs, told.held));
       },
   };
 }

@@ -52,16 +52,23 @@ PlacementEffects PlacementCore::on_release(const std::string& experiment_id, Seq
   auto found = held_.find({experiment_id, sequence});
   if (found == held_.end())
     return {};
+  give_back(found->second);
+  held_.erase(found);
+  return serve_waiting();
+}
+
+void PlacementCore::give_back(const Held& held) {
   for (auto& node : nodes_) {
-    if (node.capacity.name != found->second.node)
+    if (node.capacity.name != held.node)
       continue;
-    node.cpu_free += found->second.needs.cpu;
-    node.memory_free += found->second.needs.memory_bytes;
-    node.gpus_free.insert(node.gpus_free.end(), found->second.gpus.begin(),
-                          found->second.gpus.end());
+    node.cpu_free += held.needs.cpu;
+    node.memory_free += held.needs.memory_bytes;
+    node.gpus_free.insert(node.gpus_free.end(), held.gpus.begin(), held.gpus.end());
     std::sort(node.gpus_free.begin(), node.gpus_free.end());
   }
-  held_.erase(found);
+}
+
+PlacementEffects PlacementCore::serve_waiting() {
   PlacementEffects effects;
   std::deque<PlacementRequest> still;
   for (auto& request : waiting_) {
@@ -74,20 +81,27 @@ PlacementEffects PlacementCore::on_release(const std::string& experiment_id, Seq
   return effects;
 }
 
-void PlacementCore::on_adopted(const PlacementRequest& request, const std::string& name,
-                               const std::vector<std::string>& gpus) {
-  if (held_.count({request.experiment_id, request.sequence}) > 0)
-    return;  // its experiment died and was replayed, placement was not
-  for (auto& node : nodes_) {
-    if (node.capacity.name != name)
-      continue;
-    node.cpu_free -= request.needs.cpu;
-    node.memory_free -= request.needs.memory_bytes;
-    for (const auto& gpu : gpus)
-      node.gpus_free.erase(std::remove(node.gpus_free.begin(), node.gpus_free.end(), gpu),
-                           node.gpus_free.end());
-    held_[{request.experiment_id, request.sequence}] = {request.needs, name, gpus};
+PlacementEffects PlacementCore::on_replayed(const std::string& experiment_id, const PlacementNeeds& needs,
+                                            const std::vector<HeldPlace>& places) {
+  std::erase_if(waiting_, [&](const auto& request) { return request.experiment_id == experiment_id; });
+  std::erase_if(held_, [&](const auto& entry) {
+    bool its = entry.first.first == experiment_id;
+    if (its)
+      give_back(entry.second);
+    return its;
+  });
+  for (const auto& place : places) {
+    for (auto& node : nodes_) {
+      if (node.capacity.name != place.node)
+        continue;
+      node.cpu_free -= needs.cpu;
+      node.memory_free -= needs.memory_bytes;
+      for (const auto& gpu : place.gpus)
+        std::erase(node.gpus_free, gpu);
+      held_[{experiment_id, place.sequence}] = {needs, place.node, place.gpus};
+    }
   }
+  return serve_waiting();
 }
 
 std::optional<PlacementGranted> PlacementCore::try_place(const PlacementRequest& request) {

@@ -28,6 +28,13 @@ struct PlacementNeeds {
   int gpus = 0;
 };
 
+/// Where a trial runs that was found after a restart.
+struct HeldPlace {
+  Sequence sequence = 0;
+  std::string node;
+  std::vector<std::string> gpus;
+};
+
 struct PlacementRequest {
   std::string experiment_id;
   Sequence sequence = 0;
@@ -55,9 +62,10 @@ class PlacementCore {
   PlacementEffects on_request(PlacementRequest request);
   /// Gives back a place, or withdraws a request that waits.
   PlacementEffects on_release(const std::string& experiment_id, Sequence sequence);
-  /// After a restart: this trial runs there already.
-  void on_adopted(const PlacementRequest& request, const std::string& node,
-                  const std::vector<std::string>& gpus);
+  /// An experiment was replayed: these of its trials run already, and what else it held or waited for is void
+  /// (it was granted to an experiment that has died before it wrote that down).
+  PlacementEffects on_replayed(const std::string& experiment_id, const PlacementNeeds& needs,
+                               const std::vector<HeldPlace>& held);
 
   /// Why no node could ever hold this; nothing where one could.
   std::optional<std::string> impossible(const PlacementNeeds& needs) const;
@@ -75,6 +83,9 @@ class PlacementCore {
     std::vector<std::string> gpus;
   };
   using Key = std::pair<std::string, Sequence>;
+
+  void give_back(const Held& held);
+  PlacementEffects serve_waiting();
 
   std::optional<PlacementGranted> try_place(const PlacementRequest& request);
   std::string why_not(const PlacementNeeds& needs) const;

@@ -140,7 +140,7 @@ TEST_CASE("an experiment out of time starts nothing after a restart", "[experime
   one.pass(10s);
   one.did(one.core.on_pause(one.moment(), 1));
   CHECK(one.restart(true) ==
-        Words{"tell began 0", "hold place of 0", "tell began 1", "touch 10000", "append[phase RUNNING]",
+        Words{"hold 0", "tell began 0", "tell began 1", "touch 10000", "append[phase RUNNING]",
               "adopt 0/1", "stop 0/1: its experiment ran out of time"});
 }
 
@@ -257,7 +257,7 @@ TEST_CASE("a restart adopts what was launched and asks for nothing twice", "[exp
   one.result(0, 1, "Succeeded", 0.5);
   one.next();
   one.suggest(2);  // not durable yet
-  CHECK(one.restart(resume) == Words{"tell succeeded 0 = 0.5", "tell began 1", "hold place of 1", "suggest 2",
+  CHECK(one.restart(resume) == Words{"tell succeeded 0 = 0.5", "hold 1", "tell began 1", "suggest 2",
                                      "adopt 1/1"});
   CHECK(one.suggest(2) == Words{"tell began 2", "place 2", "suggest 3"});
   CHECK(one.began(1).empty());  // it was known to run
@@ -273,7 +273,7 @@ TEST_CASE("resume of a paused experiment after a restart adopts what runs", "[ex
   one.core = one.replayed();
   CHECK_FALSE(one.core.has_started());
   CHECK(one.did(one.core.on_resume(one.moment(), 9)) ==
-        Words{"tell began 0", "hold place of 0", "append[phase RUNNING]", "answer 9", "adopt 0/1"});
+        Words{"hold 0", "tell began 0", "append[phase RUNNING]", "answer 9", "adopt 0/1"});
 }
 
 TEST_CASE("a stop that was asked for before a restart is asked for again", "[experiment]") {

@@ -101,7 +101,12 @@ std::string word_of(const ExperimentEffect& effect) {
           return "measure " + key(x.sequence, x.attempt) + " step " + std::to_string(x.measurement.step) +
                  (x.assess ? "" : " without assessing");
         } else if constexpr (std::is_same_v<Effect, Place>) {
-          return (x.held_on.empty() ? "place " : "hold place of ") + std::to_string(x.sequence);
+          return "place " + std::to_string(x.sequence);
+        } else if constexpr (std::is_same_v<Effect, Hold>) {
+          std::string all = "hold";
+          for (const auto& one : x.held)
+            all += " " + std::to_string(one.sequence);
+          return all;
         } else if constexpr (std::is_same_v<Effect, Unplace>) {
           return "unplace " + std::to_string(x.sequence);
         } else if constexpr (std::is_same_v<Effect, Launch>) {

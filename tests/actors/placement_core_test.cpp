@@ -99,11 +99,20 @@ TEST_CASE("what no node could ever hold is said with the largest node", "[placem
 
 TEST_CASE("a trial found after a restart holds what it held", "[placement]") {
   auto core = one_node();
-  core.on_adopted({"e", 0, {0, 0, 1}}, "here", {"0"});
-  core.on_adopted({"e", 0, {0, 0, 1}}, "here", {"0"});  // told twice
+  CHECK(words(core.on_replayed("e", {0, 0, 1}, {{0, "here", {"0"}}})).empty());
+  CHECK(words(core.on_replayed("e", {0, 0, 1}, {{0, "here", {"0"}}})).empty());  // it died twice
   CHECK(words(core.on_request({"e", 1, {0, 0, 1}})) == Words{"grant 1 on here gpu1"});
   CHECK(words(core.on_request({"e", 2, {0, 0, 1}})) == Words{"2 waits: needs 1 GPUs (0 free)"});
   CHECK(words(core.on_release("e", 0)) == Words{"grant 2 on here gpu0"});
+}
+
+TEST_CASE("what was granted to an experiment that died is free again", "[placement]") {
+  auto core = one_node();
+  core.on_request({"e", 4, {0, 0, 1}});
+  core.on_request({"e", 5, {0, 0, 1}});
+  core.on_request({"e", 6, {0, 0, 1}});
+  CHECK(words(core.on_request({"f", 0, {0, 0, 1}})).front().substr(0, 8) == "0 waits:");
+  CHECK(words(core.on_replayed("e", {0, 0, 1}, {{4, "here", {"0"}}})) == Words{"grant 0 on here gpu1"});
 }
 
 TEST_CASE("fractions of cores add up", "[placement]") {

@@ -217,6 +217,12 @@ void Simulation::submit(const pb::ExperimentSpec& spec) {
   });
 }
 
+void Simulation::fill_disk(milliseconds time) {
+  outage_from_ = now_;
+  outage_to_ = now_ + time;
+  outage_is_full_disk_ = true;
+}
+
 void Simulation::plan(milliseconds after, pb::ControlRequest request) {
   commands_.push_back({now_ + after, std::move(request)});
   std::stable_sort(commands_.begin(), commands_.end(), [](const auto& a, const auto& b) { return a.at > b.at; });
@@ -246,13 +252,7 @@ bool Simulation::advance() {
     next = commands_.back().at;
   if (!next)
     return false;
-  auto from = now_;
-  now_ = std::max(now_, *next);
-  for (auto& [id, watched] : audits_)
-    if (watched.audit.phase == pb::PHASE_RUNNING)
-      watched.running_ns += (now_ - from).count();
-  clock.advance_time(now_ - from);
-  check_limits();
+  pass_until(*next);
   if (command_first) {
     auto command = std::move(commands_.back().request);
     commands_.pop_back();
@@ -262,18 +262,24 @@ bool Simulation::advance() {
 }
 
 void Simulation::run_until(Time time) {
-  while (problems.empty() && (!scheduler().jobs.empty() || scheduler().clock().schedule.empty() == false ||
-                              !commands_.empty())) {
-    if (scheduler().jobs.empty()) {
-      auto& schedule = scheduler().clock().schedule;
-      bool later = (schedule.empty() || schedule.begin()->first > time) &&
-                   (commands_.empty() || commands_.back().at > time);
-      if (later)
-        return;
-    }
-    if (!step())
-      return;
+  while (problems.empty()) {
+    const auto& schedule = scheduler().clock().schedule;
+    bool later = scheduler().jobs.empty() && (schedule.empty() || schedule.begin()->first > time) &&
+                 (commands_.empty() || commands_.back().at > time);
+    if (later)
+      return pass_until(time);
+    step();
   }
+}
+
+void Simulation::pass_until(Time time) {
+  auto from = now_;
+  now_ = std::max(now_, time);
+  for (auto& [id, watched] : audits_)
+    if (watched.audit.phase == pb::PHASE_RUNNING)
+      watched.running_ns += (now_ - from).count();
+  scheduler().clock().advance_time(now_ - from);
+  check_limits();
 }
 
 void Simulation::run() {

@@ -68,6 +68,8 @@ class Simulation {
   bool has_head() const { return incarnation_ != nullptr; }
   void plan(std::chrono::milliseconds after, pb::ControlRequest request);
   void submit(const pb::ExperimentSpec& spec);
+  /// From now on there is no room on the disk, for so long.
+  void fill_disk(std::chrono::milliseconds time);
   /// Sends a request; `answered` is called when the answer comes.
   void ask(pb::ControlRequest request, std::function<void(const pb::ControlResponse&)> answered);
 
@@ -100,6 +102,7 @@ class Simulation {
   void trace(const std::string& what) const;
   bool step();
   bool advance();
+  void pass_until(Time time);
   void crash_and_come_back();
   void on_event(const std::string& id, const pb::Event& event);
   void on_watched(const std::string& id, const std::vector<pb::Event>& events);
@@ -128,6 +131,7 @@ class Simulation {
   std::set<std::tuple<AttemptKey, std::string, int>> starts_;
   std::map<AttemptKey, pb::AttemptPlan> plans_;
   std::map<AttemptKey, Time> first_start_;
+  std::map<std::pair<AttemptKey, std::string>, Time> start_times_;  // the newest of each replica
   std::set<AttemptKey> adopted_;
   std::set<AttemptKey> released_;
   std::int64_t steps_to_crash_ = -1;

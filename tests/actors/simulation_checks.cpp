@@ -29,7 +29,7 @@ bool same_metrics(const pb::Report& a, const pb::Report& b) {
 }  // namespace
 
 Result<void> Simulation::fault(const std::vector<StoreWrite>& writes) {
-  bool outage = options_.faults.store_fails && now_ >= outage_from_ && now_ < outage_to_;
+  bool outage = now_ >= outage_from_ && now_ < outage_to_;
   if (options_.faults.store_fails && !outage && now_ >= outage_to_ && chance(0.02)) {
     outage_from_ = now_;
     outage_to_ = now_ + milliseconds(1 + below(chance(0.2) ? 20000 : 1500));
@@ -126,6 +126,7 @@ void Simulation::on_start(const pb::ReplicaKey& key) {
                  });
   must(durable, name_of(attempt) + " starts before its launch is durable");
   first_start_.emplace(attempt, now_);
+  start_times_[{attempt, key.replica()}] = now_;
   std::set<std::string> gpus(plans_[attempt].gpus().begin(), plans_[attempt].gpus().end());
   for (const auto& other : launcher_.running_now()) {
     auto its = attempt_of(other);
@@ -219,10 +220,9 @@ void Simulation::check_limits() {
     auto first = first_start_.find(attempt);
     if (plan == plans_.end() || plan->second.deadline_ms() == 0 || first == first_start_.end())
       continue;
-    // A head that was away knows only how long heads have been there.
-    if (adopted_.count(attempt) > 0 && key.restart() > 0)
-      continue;
-    must(now_ - first->second <= milliseconds(plan->second.deadline_ms()) + punctual,
+    // A head that was away knows only how long heads have been there: what it starts may run a whole deadline.
+    auto since = adopted_.count(attempt) > 0 ? start_times_[{attempt, key.replica()}] : first->second;
+    must(now_ - since <= milliseconds(plan->second.deadline_ms()) + punctual,
          name_of(attempt) + " runs past its deadline");
   }
 }

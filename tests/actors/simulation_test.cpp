@@ -46,4 +46,201 @@ TEST_CASE("random experiments with random faults keep every promise", "[simulati
   std::cout << count << " experiments, " << trials << " trials, " << steps << " steps of actors\n";
 }
 
+namespace {
+
+/// One worker; what it does is the test's.
+pb::ExperimentSpec plain_spec(std::int64_t trials, int concurrency) {
+  pb::ExperimentSpec spec;
+  spec.set_name("plain");
+  spec.set_max_trial_num(trials);
+  spec.set_trial_concurrency(concurrency);
+  spec.set_seed(11);
+  spec.set_search_space_json(
+      R"({"a":{"_type":"uniform","_value":[0,1]},"b":{"_type":"choice","_value":[16,"relu",0.1]}})");
+  spec.mutable_tuner()->set_name("Random");
+  spec.mutable_tuner()->set_class_args_json("{}");
+  auto* task = spec.mutable_training_config()->add_tasks();
+  task->set_role("worker");
+  task->set_replicas(1);
+  auto* goal = spec.mutable_objective()->add_goals();
+  goal->set_metric("default");
+  goal->set_goal(pb::GOAL_MAXIMIZE);
+  return spec;
+}
+
+SimulatedBehaviour lasting(std::chrono::milliseconds duration, int exit_code = 0) {
+  return [=](const pb::AttemptPlan& plan, const pb::ReplicaKey&) -> Result<SimulatedRun> {
+    SimulatedRun run;
+    run.duration = duration;
+    run.exit_code = exit_code;
+    run.reports.push_back({duration, pb::REPORT_KIND_FINAL, 0, {{"default", 0.25 * plan.sequence()}}});
+    return run;
+  };
+}
+
+SimulationOptions plain(pb::ExperimentSpec spec, SimulatedBehaviour behaviour) {
+  SimulationOptions options;
+  options.seed = 1;
+  options.specs.push_back(std::move(spec));
+  options.behaviour = std::move(behaviour);
+  return options;
+}
+
+std::vector<std::string> parameters_of(Simulation& simulation) {
+  simulation.run();
+  CHECK(simulation.problems == std::vector<std::string>{});
+  return simulation.audit(simulation.only().id).parameters;
+}
+
+/// When the first event comes for which `wanted` holds.
+std::chrono::milliseconds time_of(const Simulation& simulation, std::function<bool(const pb::Event&)> wanted) {
+  const auto& events = simulation.only().events;
+  for (const auto& stored : events)
+    if (wanted(stored.event))
+      return std::chrono::milliseconds(stored.event.at_ms() - events.front().event.at_ms());
+  return std::chrono::hours(1000);
+}
+
+std::chrono::milliseconds first_end(const Simulation& simulation) {
+  return time_of(simulation, [](const pb::Event& event) { return event.has_attempt_ended(); });
+}
+
+}  // namespace
+
+TEST_CASE("the same seed at concurrency 1 gives byte-identical parameters and events", "[simulation]") {
+  quiet();
+  auto tuner = GENERATE("Random", "TPE");
+  auto spec = plain_spec(40, 1);
+  spec.mutable_tuner()->set_name(tuner);
+  Simulation first(plain(spec, lasting(70ms)));
+  Simulation second(plain(spec, lasting(70ms)));
+  auto parameters = parameters_of(first);
+  CHECK(parameters.size() == 40);
+  CHECK(parameters == parameters_of(second));
+  REQUIRE(first.only().events.size() == second.only().events.size());
+  for (std::size_t i = 0; i < first.only().events.size(); ++i)
+    CHECK(first.only().events[i].event.SerializeAsString() == second.only().events[i].event.SerializeAsString());
+  spec.set_seed(12);
+  Simulation other(plain(spec, lasting(70ms)));
+  CHECK(parameters != parameters_of(other));
+}
+
+TEST_CASE("crashes and a shuffled order of actors change no parameters at concurrency 1", "[simulation]") {
+  quiet();
+  auto tuner = GENERATE("Random", "TPE");
+  auto spec = plain_spec(15, 1);
+  spec.mutable_tuner()->set_name(tuner);
+  Simulation undisturbed(plain(spec, lasting(70ms)));
+  auto parameters = parameters_of(undisturbed);
+  for (std::uint64_t seed = 1; seed <= 30; ++seed) {
+    CAPTURE(seed);
+    auto options = plain(spec, lasting(70ms));
+    options.seed = seed;
+    options.faults.crashes = 4;
+    options.faults.shuffled = true;
+    Simulation disturbed(options);
+    CHECK(parameters == parameters_of(disturbed));
+  }
+}
+
+TEST_CASE("maxTrialSeconds and activeDeadlineSeconds act within 200 ms", "[simulation]") {
+  quiet();
+  bool trial = GENERATE(true, false);
+  auto spec = plain_spec(1, 1);
+  if (trial)
+    spec.mutable_trial_policy()->set_max_trial_seconds(3.3);
+  else
+    spec.mutable_training_config()->mutable_run_policy()->set_active_deadline_seconds(3.3);
+  Simulation simulation(plain(spec, lasting(10min)));
+  simulation.run();
+  CHECK(simulation.problems == std::vector<std::string>{});
+  CHECK(first_end(simulation) >= 3300ms);
+  CHECK(first_end(simulation) <= 3500ms);
+  CHECK(simulation.audit(simulation.only().id).trials.at(0).last_end.outcome() == "DeadlineExceeded");
+}
+
+TEST_CASE("maxExecSeconds acts within 200 ms, a pause and a crash do not count", "[simulation]") {
+  quiet();
+  auto spec = plain_spec(100, 2);
+  spec.set_max_exec_seconds(20);
+  std::chrono::milliseconds away(0);
+  Simulation simulation(plain(spec, lasting(1h)));
+  simulation.start_head();
+  simulation.submit(spec);
+  auto begin = simulation.now();
+  simulation.run_until(begin + 3s);
+  SECTION("undisturbed") {}
+  SECTION("paused for a minute") {
+    simulation.ask(command("plain", "pause"), nullptr);
+    simulation.run_until(begin + 63s);
+    simulation.ask(command("plain", "resume"), nullptr);
+    away = 60s;
+  }
+  SECTION("killed") {
+    simulation.kill_head();
+    simulation.start_head();
+    simulation.ask(command("plain", "resume"), nullptr);
+  }
+  simulation.run_until(begin + 10min);
+  CHECK(simulation.problems == std::vector<std::string>{});
+  auto end = time_of(simulation, [](const pb::Event& event) {
+    return event.has_phase_changed() && event.phase_changed().phase() == pb::PHASE_TIMEOUT;
+  });
+  CHECK(end >= 20s + away);
+  CHECK(end <= 20s + away + 200ms);
+  CHECK(simulation.launcher().running() == 0);
+}
+
+TEST_CASE("backoffLimit ends a replica that fails again and again after 1 + 2 seconds", "[simulation]") {
+  quiet();
+  auto spec = plain_spec(1, 1);
+  spec.mutable_training_config()->mutable_tasks(0)->set_restart_policy(pb::RESTART_POLICY_ON_FAILURE);
+  spec.mutable_training_config()->mutable_run_policy()->set_backoff_limit(2);
+  Simulation simulation(plain(spec, lasting(100ms, 1)));
+  simulation.run();
+  CHECK(simulation.launcher().starts() == 3);
+  CHECK(first_end(simulation) >= 3300ms);
+  CHECK(first_end(simulation) <= 3500ms);
+}
+
+TEST_CASE("a stop ends what runs, and is answered when the experiment stands", "[simulation]") {
+  quiet();
+  auto spec = plain_spec(10, 3);
+  Simulation simulation(plain(spec, lasting(1h)));
+  simulation.start_head();
+  simulation.submit(spec);
+  auto begin = simulation.now();
+  simulation.run_until(begin + 3s);
+  CHECK(simulation.launcher().running() == 3);
+  bool answered = false;
+  simulation.ask(command("plain", "stop"), [&](const pb::ControlResponse& response) {
+    answered = true;
+    CHECK(response.error().empty());
+    CHECK(simulation.audit(simulation.only().id).phase == pb::PHASE_STOPPED);
+    CHECK(simulation.launcher().running() == 0);
+  });
+  simulation.run_until(begin + 4s);
+  CHECK(answered);
+}
+
+TEST_CASE("a full disk does not hold up a stop", "[simulation]") {
+  quiet();
+  auto spec = plain_spec(10, 3);
+  Simulation simulation(plain(spec, lasting(1h)));
+  simulation.start_head();
+  simulation.submit(spec);
+  auto begin = simulation.now();
+  simulation.run_until(begin + 3s);
+  simulation.fill_disk(1h);
+  simulation.run_until(begin + 10s);
+  CHECK(simulation.audit(simulation.only().id).phase == pb::PHASE_PAUSED);
+  CHECK(simulation.launcher().running() == 3);  // running ones go on
+  bool answered = false;
+  simulation.ask(command("plain", "stop"), [&](const pb::ControlResponse&) { answered = true; });
+  simulation.run_until(begin + 15s);
+  CHECK(answered);
+  CHECK(simulation.launcher().running() == 0);
+  CHECK(simulation.audit(simulation.only().id).phase == pb::PHASE_STOPPED);
+}
+
 }  // namespace autotune::test
