@@ -19,7 +19,8 @@ namespace {
 
 // None of these may be found in a bundle, in whatever clothes.
 constexpr const char* secret = "s3cr3t-\"quoted\"-v4lue";
-constexpr const char* secret_in_base64 = "czNjcjN0LSJxdW90ZWQiLXY0bHVl";  // base64(1), of the value above
+constexpr const char* secret_in_base64 =
+    "czNjcjN0LSJxdW90ZWQiLXY0bHVl";  // base64(1), of the value above
 constexpr const char* variable = "environment-value-of-a-trial";
 
 pb::ExperimentSpec spec_with_secrets() {
@@ -30,8 +31,9 @@ pb::ExperimentSpec spec_with_secrets() {
   auto* env = task->mutable_container()->add_env();
   env->set_name("PLAIN_NAME");
   env->set_value(variable);
-  task->set_template_json(std::string(R"({"spec":{"containers":[{"env":[{"name":"PLAIN_NAME","value":")") + variable +
-                          "\"}]}]}}");
+  task->set_template_json(
+      std::string(R"({"spec":{"containers":[{"env":[{"name":"PLAIN_NAME","value":")") + variable +
+      "\"}]}]}}");
   return spec;
 }
 
@@ -51,12 +53,15 @@ void fill(const TemporaryFolder& folder) {
   REQUIRE((*writer)->commit({PutSecrets{"private-aaaaa", {document}}}));
   auto event = test::submitted(spec_with_secrets());
   event.mutable_experiment_submitted()->mutable_options()->add_overrides(
-      std::string("spec.trainingConfig.tasks[0].template.spec.containers[0].env[0].value=") + variable);
-  REQUIRE((*writer)->commit({AppendEvents{"private-aaaaa", {},
+      std::string("spec.trainingConfig.tasks[0].template.spec.containers[0].env[0].value=") +
+      variable);
+  REQUIRE((*writer)->commit({AppendEvents{"private-aaaaa",
+                                          {},
                                           {event, test::created(0, R"({"lr":0.0625})"),
                                            notice(std::string("login failed with ") + secret)}}}));
-  folder.write("logs/autotune.log", std::string("a line with ") + secret + " and " + secret_in_base64 +
-                                        " in it\nand one with " + variable + "\n");
+  folder.write("logs/autotune.log", std::string("a line with ") + secret + " and " +
+                                        secret_in_base64 + " in it\nand one with " + variable +
+                                        "\n");
   folder.write("config.yaml", "http: 127.0.0.1:7421\ntoken: token-of-the-server\n");
 }
 
@@ -76,9 +81,10 @@ TEST_CASE("a bundle holds what a bug report needs, and no secret", "[cli][bundle
   REQUIRE(write_bundle(file, folder.path(), {{"home", CheckLevel::fine, "as it should be", ""}}));
   auto text = unpacked(file);
   for (const char* wanted :
-       {"bundle/versions.json", "bundle/doctor.json", "bundle/config.json", "bundle/logs/autotune.log",
-        "bundle/private-aaaaa/spec.yaml", "bundle/private-aaaaa/events.jsonl", "bundle/private-aaaaa/trials.jsonl",
-        "as it should be", "127.0.0.1:7421", "0.0625", "PLAIN_NAME", "login failed with [removed]",
+       {"bundle/versions.json", "bundle/doctor.json", "bundle/config.json",
+        "bundle/logs/autotune.log", "bundle/private-aaaaa/spec.yaml",
+        "bundle/private-aaaaa/events.jsonl", "bundle/private-aaaaa/trials.jsonl", "as it should be",
+        "127.0.0.1:7421", "0.0625", "PLAIN_NAME", "login failed with [removed]",
         "a line with [removed] and [removed] in it", "and one with [removed]"})
     CHECK_THAT(text, Catch::Contains(wanted));
   for (const char* forbidden : {"s3cr3t", secret_in_base64, variable, "token-of-the-server"})
@@ -91,10 +97,12 @@ TEST_CASE("a bundle holds what a bug report needs, and no secret", "[cli][bundle
 TEST_CASE("doctor --bundle writes one where the home is empty too", "[cli][bundle]") {
   TemporaryFolder folder;
   auto file = (folder.path() / "out.tar.gz").string();
-  auto run = shell("$AUTOTUNE doctor --home " + (folder.path() / "home").string() + " --bundle " + file + " 2>&1");
+  auto run = shell("$AUTOTUNE doctor --home " + (folder.path() / "home").string() + " --bundle " +
+                   file + " 2>&1");
   CHECK_THAT(run.text, Catch::Contains(file));
   auto text = unpacked(file);
-  CHECK_THAT(text, Catch::Contains("bundle/README.md") && Catch::Contains("logs: the home has none"));
+  CHECK_THAT(text,
+             Catch::Contains("bundle/README.md") && Catch::Contains("logs: the home has none"));
   CHECK_FALSE(std::filesystem::exists(folder.path() / "home"));
 }
 
@@ -109,14 +117,15 @@ TEST_CASE("a bundle that cannot be written leaves nothing and says why", "[cli][
 TEST_CASE("tar reads what an archive writes", "[cli][archive]") {
   TemporaryFolder folder;
   Archive archive;
-  auto size = GENERATE(std::size_t{0}, std::size_t{1}, std::size_t{511}, std::size_t{512}, std::size_t{513},
-                       std::size_t{100'000});
+  auto size = GENERATE(std::size_t{0}, std::size_t{1}, std::size_t{511}, std::size_t{512},
+                       std::size_t{513}, std::size_t{100'000});
   std::string text(size, 'x');
   archive.add("a/" + std::string(98, 'n'), text);
   archive.add("b", "second");
   auto file = (folder.path() / "a.tar.gz").string();
   REQUIRE(archive.write(file, 1'700'000'000));
-  auto run = shell("cd " + folder.path().string() + " && tar xzf a.tar.gz && cat b && stat -c ' %s %Y' a/n*");
+  auto run = shell("cd " + folder.path().string() +
+                   " && tar xzf a.tar.gz && cat b && stat -c ' %s %Y' a/n*");
   CHECK(run.text == "second " + std::to_string(size) + " 1700000000\n");
 }
 
@@ -140,5 +149,6 @@ TEST_CASE("credentials of a configuration are removed by their names", "[cli][re
   auto value = parse_json(R"({"listen":"a","tls":{"apiKey":"k","list":[{"Password":"p"}]}})");
   REQUIRE(value);
   remove_credentials(*value);
-  CHECK(to_json(*value) == R"({"listen":"a","tls":{"apiKey":"[removed]","list":[{"Password":"[removed]"}]}})");
+  CHECK(to_json(*value) ==
+        R"({"listen":"a","tls":{"apiKey":"[removed]","list":[{"Password":"[removed]"}]}})");
 }

@@ -18,11 +18,13 @@ namespace {
 class Program {
  public:
   Program() {
-    for (Verb add : {add_run, add_queries, add_logs, add_commands, add_files, add_doctor, add_completion})
+    for (Verb add :
+         {add_run, add_queries, add_logs, add_commands, add_files, add_doctor, add_completion})
       add(app_, common_, exit_code_);
   }
 
-  std::vector<std::string> ask(const std::vector<std::string>& words, const std::string& home = "/nowhere") {
+  std::vector<std::string> ask(const std::vector<std::string>& words,
+                               const std::string& home = "/nowhere") {
     common_.home = home;
     std::vector<std::string> found;
     for (const auto& one : candidates(app_, words, common_))
@@ -44,8 +46,9 @@ using Words = std::vector<std::string>;
 
 void make_experiments(const std::filesystem::path& home) {
   test::store_events(home, "mnist-aaaaa", {test::submitted(test::named("mnist"))});
-  test::store_events(home, "mnist-bbbbb",
-                     {test::submitted(test::named("mnist")), test::created(0, "{}"), test::created(1, "{}")});
+  test::store_events(
+      home, "mnist-bbbbb",
+      {test::submitted(test::named("mnist")), test::created(0, "{}"), test::created(1, "{}")});
 }
 
 }  // namespace
@@ -117,10 +120,14 @@ try autotune val
 try autotune validate --pri
 try autotune doctor -o ''
 try autotune resume mnist-
+try autotune doctor --output = j
+try autotune doctor --output =
 try autotune run ''
 )sh");
   auto run = shell("bash " + script, {"AUTOTUNE_HOME=" + folder.path().string()});
-  CHECK(run.text == "complete -F _autotune autotune\nvalidate\n--print\njson\nmnist-bbbbb mnist-aaaaa\n\n");
+  CHECK(run.text ==
+        "complete -F _autotune autotune\nvalidate\n--print\njson\nmnist-bbbbb "
+        "mnist-aaaaa\njson\njson\n\n");
 }
 
 TEST_CASE("zsh completes by the script that completion prints", "[cli][completion]") {

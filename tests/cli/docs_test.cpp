@@ -12,7 +12,8 @@ namespace {
 /// Calls `visit` with each verb, "get trials" and the like included.
 template <class Visit>
 void each_verb(const CLI::App& app, const std::string& above, const Visit& visit) {
-  for (const auto* verb : app.get_subcommands([](const CLI::App* one) { return !one->get_group().empty(); })) {
+  for (const auto* verb :
+       app.get_subcommands([](const CLI::App* one) { return !one->get_group().empty(); })) {
     auto name = above + verb->get_name();
     visit(name, *verb);
     each_verb(*verb, name + " ", visit);
@@ -27,7 +28,8 @@ TEST_CASE("docs/cli.md names every verb and every option", "[cli][docs]") {
   CLI::App app;
   Common common;
   int exit_code = 0;
-  for (Verb add : {add_run, add_queries, add_logs, add_commands, add_files, add_doctor, add_completion})
+  for (Verb add :
+       {add_run, add_queries, add_logs, add_commands, add_files, add_doctor, add_completion})
     add(app, common, exit_code);
   each_verb(app, "", [&](const std::string& name, const CLI::App& verb) {
     CHECK_THAT(text, Catch::Contains("autotune " + name));
@@ -43,7 +45,8 @@ TEST_CASE("every verb says in --help what it does and what its options mean", "[
   CLI::App app;
   Common common;
   int exit_code = 0;
-  for (Verb add : {add_run, add_queries, add_logs, add_commands, add_files, add_doctor, add_completion})
+  for (Verb add :
+       {add_run, add_queries, add_logs, add_commands, add_files, add_doctor, add_completion})
     add(app, common, exit_code);
   each_verb(app, "", [](const std::string& name, const CLI::App& verb) {
     CAPTURE(name);

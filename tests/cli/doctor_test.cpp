@@ -23,7 +23,8 @@ using autotune::test::TemporaryFolder;
 namespace {
 
 const Check& named(const Checks& checks, const std::string& name) {
-  auto found = std::find_if(checks.begin(), checks.end(), [&](const auto& one) { return one.name == name; });
+  auto found =
+      std::find_if(checks.begin(), checks.end(), [&](const auto& one) { return one.name == name; });
   INFO(name);
   REQUIRE(found != checks.end());
   return *found;
@@ -70,10 +71,12 @@ TEST_CASE("whoever holds the home is named", "[cli][doctor]") {
   CHECK_THAT(check.found, Catch::Contains("pid " + std::to_string(::getpid())));
 }
 
-TEST_CASE("a keeper is seen by its lock, and not disturbed while somebody holds the home", "[cli][doctor]") {
+TEST_CASE("a keeper is seen by its lock, and not disturbed while somebody holds the home",
+          "[cli][doctor]") {
   TemporaryFolder folder;
   CHECK(named(check_home(folder.path()), "keeper").level == CheckLevel::information);
-  FileDescriptor held(::open(keeper_lock_path(folder.path().string()).c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600));
+  FileDescriptor held(
+      ::open(keeper_lock_path(folder.path().string()).c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600));
   REQUIRE(::flock(held.value(), LOCK_EX | LOCK_NB) == 0);
   auto check = named(check_home(folder.path()), "keeper");
   CHECK(check.level == CheckLevel::problem);  // nobody listens
@@ -107,7 +110,8 @@ TEST_CASE("doctor says what a database holds and when it cannot be read", "[cli]
   SECTION("of a newer version") {
     sqlite3* database = nullptr;
     REQUIRE(sqlite3_open(database_path(folder.path()).c_str(), &database) == SQLITE_OK);
-    REQUIRE(sqlite3_exec(database, "PRAGMA user_version = 999", nullptr, nullptr, nullptr) == SQLITE_OK);
+    REQUIRE(sqlite3_exec(database, "PRAGMA user_version = 999", nullptr, nullptr, nullptr) ==
+            SQLITE_OK);
     sqlite3_close(database);
     check = named(check_home(folder.path()), "database");
     CHECK(check.level == CheckLevel::problem);
@@ -125,12 +129,13 @@ TEST_CASE("doctor says what a database holds and when it cannot be read", "[cli]
 
 TEST_CASE("all that the machine has to give is looked at", "[cli][doctor]") {
   auto checks = check_machine();
-  for (const char* name : {"machine", "launchers", "other engines", "limits", "volumes", "gpus", "python", "ports",
-                           "clock", "open files", "processes"})
+  for (const char* name : {"machine", "launchers", "other engines", "limits", "volumes", "gpus",
+                           "python", "ports", "clock", "open files", "processes"})
     CHECK_FALSE(named(checks, name).found.empty());
   for (const auto& check : checks) {
     CAPTURE(check.name, check.found);
-    bool asks_for_something = check.level == CheckLevel::warning || check.level == CheckLevel::problem;
+    bool asks_for_something =
+        check.level == CheckLevel::warning || check.level == CheckLevel::problem;
     CHECK((asks_for_something || check.advice.empty()));
   }
 }
@@ -139,9 +144,12 @@ TEST_CASE("GPUs are counted as trials get them", "[cli][doctor]") {
   TemporaryFolder folder;
   folder.write("nvidia-smi", "#!/bin/sh\necho GPU 0: one\necho GPU 1: two\nexit ${SMI_CODE:-0}\n");
   std::filesystem::permissions(folder.path() / "nvidia-smi", std::filesystem::perms::owner_all);
-  auto doctor = "PATH=" + folder.path().string() + ":$PATH CUDA_VISIBLE_DEVICES=1 $AUTOTUNE doctor --home /nowhere/home";
-  CHECK_THAT(shell(doctor).text, Catch::Contains("1 for trials, as CUDA_VISIBLE_DEVICES says, 2 by nvidia-smi"));
-  CHECK_THAT(shell("export SMI_CODE=9; " + doctor).text, Catch::Contains("nvidia-smi -L ends with 9"));
+  auto doctor = "PATH=" + folder.path().string() +
+                ":$PATH CUDA_VISIBLE_DEVICES=1 $AUTOTUNE doctor --home /nowhere/home";
+  CHECK_THAT(shell(doctor).text,
+             Catch::Contains("1 for trials, as CUDA_VISIBLE_DEVICES says, 2 by nvidia-smi"));
+  CHECK_THAT(shell("export SMI_CODE=9; " + doctor).text,
+             Catch::Contains("nvidia-smi -L ends with 9"));
 }
 
 TEST_CASE("few open files are warned of", "[cli][doctor]") {
@@ -149,7 +157,8 @@ TEST_CASE("few open files are warned of", "[cli][doctor]") {
   CHECK_THAT(run.text, Catch::Contains("200 (at most 200): few"));
 }
 
-TEST_CASE("doctor ends with 1 where there is a problem, and its JSON counts them", "[cli][doctor]") {
+TEST_CASE("doctor ends with 1 where there is a problem, and its JSON counts them",
+          "[cli][doctor]") {
   TemporaryFolder folder;
   auto file = folder.write("file", "");
   auto run = shell("$AUTOTUNE doctor --home " + file + "/home -o json 2>/dev/null");

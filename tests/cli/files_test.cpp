@@ -3,6 +3,8 @@
 #include <chrono>
 #include <sstream>
 
+#include <sys/resource.h>
+
 #include "messages/value.hpp"
 #include "tests/cli/temporary_home.hpp"
 #include "tuner/algorithms.hpp"
@@ -80,7 +82,8 @@ TEST_CASE("validate tells all mistakes at once, each with its place", "[cli][val
   auto run = shell("cd " + folder.path().string() + " && $AUTOTUNE validate e.yaml 2>&1 >out");
   CHECK(run.exit_code == 2);
   CHECK_THAT(run.text, Catch::Contains("e.yaml:6:16: error: spec.maxTrialNum"));
-  CHECK_THAT(run.text, Catch::Contains("e.yaml:7:3: error:") && Catch::Contains("'trialConcurrency'"));
+  CHECK_THAT(run.text,
+             Catch::Contains("e.yaml:7:3: error:") && Catch::Contains("'trialConcurrency'"));
   CHECK_THAT(run.text, Catch::Contains("e.yaml:10:48: error: spec.searchSpace.lr._value"));
   CHECK_THAT(run.text, Catch::Contains("e.yaml:14:23: error:") && Catch::Contains("'Random'"));
   CHECK_THAT(run.text, Catch::EndsWith("autotune: 4 mistakes in e.yaml\n"));
@@ -129,13 +132,15 @@ TEST_CASE("what validate --print prints validates to the same", "[cli][validate]
 
 TEST_CASE("several experiments of a file are printed so that they load again", "[cli][validate]") {
   TemporaryFolder folder;
-  auto file = folder.write("e.yaml", std::string(good) + "---\n" + replaced(good, "small", "other"));
+  auto file =
+      folder.write("e.yaml", std::string(good) + "---\n" + replaced(good, "small", "other"));
   auto form = GENERATE(std::string(""), std::string(" -o json"));
   auto printed = shell("$AUTOTUNE validate --print" + form + " " + file);
   REQUIRE(printed.exit_code == 0);
   auto run = shell("$AUTOTUNE validate " + folder.write("again", printed.text));
-  CHECK(run.text == "small: Random, 2 parameters, 4 trials, 2 at a time\n"
-                    "other: Random, 2 parameters, 4 trials, 2 at a time\n");
+  CHECK(run.text ==
+        "small: Random, 2 parameters, 4 trials, 2 at a time\n"
+        "other: Random, 2 parameters, 4 trials, 2 at a time\n");
 }
 
 TEST_CASE("options of validate count as the file's own words", "[cli][validate]") {
@@ -143,7 +148,8 @@ TEST_CASE("options of validate count as the file's own words", "[cli][validate]"
   auto file = folder.write("e.yaml", good);
   auto run = shell("$AUTOTUNE validate --set spec.maxTrialNum=9 --name renamed --seed 5 " + file);
   CHECK(run.text == "renamed: Random, 2 parameters, 9 trials, 2 at a time\n");
-  CHECK_THAT(shell("$AUTOTUNE validate --seed 5 --print " + file).text, Catch::Contains("seed: 5\n"));
+  CHECK_THAT(shell("$AUTOTUNE validate --seed 5 --print " + file).text,
+             Catch::Contains("seed: 5\n"));
   auto wrong = shell("$AUTOTUNE validate --set spec.maxTrialNum=none " + file + " 2>&1");
   CHECK(wrong.exit_code == 2);
   CHECK_THAT(wrong.text, Catch::StartsWith("--set spec.maxTrialNum=none"));
@@ -151,7 +157,8 @@ TEST_CASE("options of validate count as the file's own words", "[cli][validate]"
 
 TEST_CASE("validate says where a claim's folder has to be named", "[cli][validate]") {
   TemporaryFolder folder;
-  auto file = folder.write("e.yaml", replaced(good, "            containers:", R"(            volumes:
+  auto file =
+      folder.write("e.yaml", replaced(good, "            containers:", R"(            volumes:
               - name: data
                 persistentVolumeClaim: {claimName: sets}
             containers:)"));
@@ -173,17 +180,30 @@ TEST_CASE("validate tells a file that is not there from a bad one", "[cli][valid
 }
 
 #if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
+namespace {
+
+/// What the processor has spent on children that have ended.
+std::chrono::microseconds time_of_children() {
+  rusage used{};
+  ::getrusage(RUSAGE_CHILDREN, &used);
+  auto of = [](const timeval& time) {
+    return std::chrono::seconds(time.tv_sec) + std::chrono::microseconds(time.tv_usec);
+  };
+  return of(used.ru_utime) + of(used.ru_stime);
+}
+
+}  // namespace
+
 TEST_CASE("validate takes less than 50 ms", "[cli][validate]") {
   TemporaryFolder folder;
   auto file = folder.write("e.yaml", good);
-  auto best = std::chrono::milliseconds::max();
-  for (int i = 0; i < 10; ++i) {  // the best: the machine may be busy with other tests
-    auto start = std::chrono::steady_clock::now();
+  auto best = std::chrono::microseconds::max();
+  for (int i = 0; i < 5; ++i) {  // the processor's time, as the machine is busy with other tests
+    auto before = time_of_children();
     shell("exec $AUTOTUNE validate " + file);
-    best = std::min(best, std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::steady_clock::now() -
-                                                                                start));
+    best = std::min(best, time_of_children() - before);
   }
-  CHECK(best.count() < 50);
+  CHECK(best < std::chrono::milliseconds(50));
 }
 #endif
 
@@ -193,7 +213,8 @@ TEST_CASE("algorithms lists what the tables hold", "[cli][algorithms]") {
   REQUIRE(list.as_array()->size() == algorithms().size());
   for (std::size_t i = 0; i < algorithms().size(); ++i) {
     const auto& info = algorithms()[i];
-    CHECK_THAT(table.text, Catch::Contains("\n" + info.name + " ") && Catch::Contains(info.summary));
+    CHECK_THAT(table.text,
+               Catch::Contains("\n" + info.name + " ") && Catch::Contains(info.summary));
     const auto& row = list.as_array()->at(i);
     CHECK(text_at(row, "name") == info.name);
     CHECK(text_at(row, "kind") == name_of(info.kind));
@@ -215,12 +236,14 @@ TEST_CASE("algorithms NAME tells all of one, by name or alias", "[cli][algorithm
       CHECK(text_at(argument, "name") == info.arguments[i].name);
       CHECK(text_at(argument, "range") == info.arguments[i].range());
       CHECK(*argument.find("default") == info.arguments[i].fallback);
-      CHECK_THAT(text.text, Catch::Contains(info.arguments[i].name) && Catch::Contains(info.arguments[i].meaning));
+      CHECK_THAT(text.text, Catch::Contains(info.arguments[i].name) &&
+                                Catch::Contains(info.arguments[i].meaning));
     }
   }
 }
 
-TEST_CASE("an algorithm that is unknown is not found, and the nearest is named", "[cli][algorithms]") {
+TEST_CASE("an algorithm that is unknown is not found, and the nearest is named",
+          "[cli][algorithms]") {
   auto run = shell("$AUTOTUNE algorithms Randon 2>&1");
   CHECK(run.exit_code == 4);
   CHECK_THAT(run.text, Catch::Contains("did you mean 'Random'?"));
@@ -244,13 +267,14 @@ std::vector<std::string> lines_of(const std::string& text) {
 
 TEST_CASE("tuner-stdio answers each line by one line", "[cli][tuner-stdio]") {
   TemporaryFolder folder;
-  auto requests = folder.write("requests", std::string(init) +
-                                               "\n"
-                                               R"({"op":"ask","id":0})"
-                                               "\nno JSON\n"
-                                               R"({"op":"tell","id":0,"status":"ok","value":0.5})"
-                                               "\n"
-                                               R"({"op":"ask","id":1})");  // the last without a line's end
+  auto requests =
+      folder.write("requests", std::string(init) +
+                                   "\n"
+                                   R"({"op":"ask","id":0})"
+                                   "\nno JSON\n"
+                                   R"({"op":"tell","id":0,"status":"ok","value":0.5})"
+                                   "\n"
+                                   R"({"op":"ask","id":1})");  // the last without a line's end
   auto run = shell("$AUTOTUNE tuner-stdio < " + requests);
   CHECK(run.exit_code == 0);
   auto lines = lines_of(run.text);
@@ -276,16 +300,19 @@ TEST_CASE("tuner-stdio stops where it is told to, without an answer", "[cli][tun
 TEST_CASE("tuner-stdio answers before it is asked again", "[cli][tuner-stdio]") {
   TemporaryFolder folder;
   folder.write("init", std::string(init) + "\n");
-  // The second request is sent only after the first was answered: an answer that is held back would block for ever.
-  auto run = shell("cd " + folder.path().string() +
-                   " && mkfifo in out && ($AUTOTUNE tuner-stdio < in > out & exec 3> in 4< out; cat init >&3; "
-                   "read first <&4; echo '{\"op\":\"ask\",\"id\":0}' >&3; read second <&4; exec 3>&-; "
-                   "echo \"$first\"; wait)");
+  // The second request is sent only after the first was answered: an answer that is held back would
+  // block for ever.
+  auto run = shell(
+      "cd " + folder.path().string() +
+      " && mkfifo in out && ($AUTOTUNE tuner-stdio < in > out & exec 3> in 4< out; cat init >&3; "
+      "read first <&4; echo '{\"op\":\"ask\",\"id\":0}' >&3; read second <&4; exec 3>&-; "
+      "echo \"$first\"; wait)");
   CHECK(run.text == "{\"ok\":true}\n");
 }
 
 TEST_CASE("tuner-stdio survives a line that is too long", "[cli][tuner-stdio]") {
-  auto run = shell("(head -c 20000000 /dev/zero | tr '\\0' x; echo; echo '{}') | $AUTOTUNE tuner-stdio");
+  auto run =
+      shell("(head -c 20000000 /dev/zero | tr '\\0' x; echo; echo '{}') | $AUTOTUNE tuner-stdio");
   auto lines = lines_of(run.text);
   REQUIRE(lines.size() == 2);
   CHECK_THAT(lines[0], Catch::Contains("longer than"));

@@ -42,8 +42,10 @@ class TemporaryFolder {
   std::filesystem::path path_;
 };
 
-/// What a shell command with "$AUTOTUNE" in it printed (stdout; stderr where it says 2>&1) and how it ended.
-inline cli::ProgramOutput shell(const std::string& command, const std::vector<std::string>& environment = {}) {
+/// What a shell command with "$AUTOTUNE" in it printed (stdout; stderr where it says 2>&1) and how
+/// it ended.
+inline cli::ProgramOutput shell(const std::string& command,
+                                const std::vector<std::string>& environment = {}) {
   auto all = environment;
   all.push_back("AUTOTUNE=" AUTOTUNE_BINARY);
   auto output = cli::run_program({"/bin/sh", "-c", command}, all, std::chrono::seconds(60));
@@ -52,7 +54,8 @@ inline cli::ProgramOutput shell(const std::string& command, const std::vector<st
 }
 
 /// Writes events of one experiment into the home's database.
-inline void store_events(const std::filesystem::path& home, const std::string& id, std::vector<pb::Event> events) {
+inline void store_events(const std::filesystem::path& home, const std::string& id,
+                         std::vector<pb::Event> events) {
   auto writer = open_writer(database_path(home));
   REQUIRE(writer);
   REQUIRE((*writer)->commit({AppendEvents{id, {}, std::move(events)}}));
