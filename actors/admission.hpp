@@ -12,6 +12,7 @@ namespace autotune {
 /// Loads a file's text, checks its algorithms against its search spaces, and fills in the direction that the
 /// algorithms imply. Every mistake is in `diagnostics`, in order of line.
 LoadedFile load_and_check(std::string_view text, const std::string& file_name,
-                          const std::vector<std::string>& overrides, const LoadOptions& options = {});
+                          const std::vector<std::string>& overrides,
+                          const LoadOptions& options = {});
 
 }  // namespace autotune

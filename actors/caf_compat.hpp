@@ -6,8 +6,8 @@
 
 #include <caf/all.hpp>
 #if __has_include(<caf/anon_mail.hpp>)
-#  include <caf/anon_mail.hpp>
-#  define AUTOTUNE_CAF_1 1
+#include <caf/anon_mail.hpp>
+#define AUTOTUNE_CAF_1 1
 #endif
 
 namespace autotune::compat {
@@ -67,7 +67,8 @@ caf::result<Response> forward(Self* self, const Handle& to, std::chrono::millise
 template <class Self, class Handle, class Callback>
 void monitor(Self* self, const Handle& whom, Callback callback) {
 #ifdef AUTOTUNE_CAF_1
-  self->monitor(whom, [callback, address = whom.address()](const caf::error&) { callback(address); });
+  self->monitor(whom,
+                [callback, address = whom.address()](const caf::error&) { callback(address); });
 #else
   self->set_down_handler([callback](const caf::down_msg& down) { callback(down.source); });
   self->monitor(whom);

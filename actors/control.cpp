@@ -8,7 +8,8 @@ namespace autotune {
 
 namespace {
 
-constexpr auto request_timeout = std::chrono::minutes(10);  // a stop waits for the graces of all trials
+constexpr auto request_timeout =
+    std::chrono::minutes(10);  // a stop waits for the graces of all trials
 constexpr int deaths_max = 3;  // an experiment that dies again and again would die for ever
 
 pb::ControlResponse error_response(const Error& error) {
@@ -106,11 +107,13 @@ caf::result<pb::ControlResponse> ControlState::handle(pb::ControlRequest& reques
     auto summary = reader ? (*reader)->experiment(id) : tl::unexpected(reader.error());
     if (!summary)
       return error_response(summary.error());
-    if (auto legal = context_.check_parameters(summary->spec(), request.enqueue().parameters_json());
+    if (auto legal =
+            context_.check_parameters(summary->spec(), request.enqueue().parameters_json());
         !legal)
       return error_response(legal.error());
   }
-  return compat::forward<pb::ControlResponse>(self_, *experiment, request_timeout, std::move(request));
+  return compat::forward<pb::ControlResponse>(self_, *experiment, request_timeout,
+                                              std::move(request));
 }
 
 caf::result<pb::ControlResponse> ControlState::submit(pb::ControlRequest& request) {
@@ -120,9 +123,11 @@ caf::result<pb::ControlResponse> ControlState::submit(pb::ControlRequest& reques
   if (auto admitted = context_.admit(spec); !admitted)
     return error_response(admitted.error());
   auto id = experiment_id(spec.name(), random_);
-  auto experiment = spawn_experiment(id, {std::make_shared<ExperimentCore>(id, context_.experiment.limits), {}, {}});
+  auto experiment = spawn_experiment(
+      id, {std::make_shared<ExperimentCore>(id, context_.experiment.limits), {}, {}});
   log::info("experiment-submitted", "id={}", id);
-  return compat::forward<pb::ControlResponse>(self_, experiment, request_timeout, std::move(request));
+  return compat::forward<pb::ControlResponse>(self_, experiment, request_timeout,
+                                              std::move(request));
 }
 
 Result<ExperimentActor> ControlState::find(const std::string& id) {

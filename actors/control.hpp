@@ -19,7 +19,8 @@ struct ControlContext {
   OpenReader open_reader;
   Admit admit;
   /// Parameters given by a user: legal in that space?
-  std::function<Result<void>(const pb::ExperimentSpec&, const std::string& parameters_json)> check_parameters;
+  std::function<Result<void>(const pb::ExperimentSpec&, const std::string& parameters_json)>
+      check_parameters;
   std::function<Result<void>(const std::string& experiment_id)> remove_folders;
   std::uint64_t id_seed = 0;  ///< of experiment IDs
 };

@@ -152,8 +152,9 @@ Result<ExperimentEffects> ExperimentState::carry_out(std::uint64_t number,
           return tl::unexpected(begun.error());
         return core_->on_resume(now, number);
       }
-      return fail(ErrorCode::invalid_argument,
-                  "command '" + command.verb() + "' is unknown; known are: stop, pause, resume, delete");
+      return fail(
+          ErrorCode::invalid_argument,
+          "command '" + command.verb() + "' is unknown; known are: stop, pause, resume, delete");
     }
     case pb::ControlRequest::kEnqueue:
       return core_->on_enqueue(now, number, request.enqueue().parameters_json());
@@ -224,11 +225,12 @@ bool ExperimentState::must_wait(const ExperimentEffect& effect, bool after_appen
 /// True where that attempt's launch still waited for the store: then it does not take place.
 bool ExperimentState::cancel_launch(const AttemptKey& key) {
   for (auto& entry : waiting_) {
-    auto found = std::find_if(entry.rest.begin(), entry.rest.end(), [&](const ExperimentEffect& one) {
-      const auto* launch = std::get_if<Launch>(&one);
-      return launch != nullptr && !launch->adopt && launch->plan.sequence() == key.sequence &&
-             launch->plan.attempt() == key.attempt;
-    });
+    auto found =
+        std::find_if(entry.rest.begin(), entry.rest.end(), [&](const ExperimentEffect& one) {
+          const auto* launch = std::get_if<Launch>(&one);
+          return launch != nullptr && !launch->adopt && launch->plan.sequence() == key.sequence &&
+                 launch->plan.attempt() == key.attempt;
+        });
     if (found == entry.rest.end())
       continue;
     entry.rest.erase(found);
@@ -253,12 +255,13 @@ void ExperimentState::act(ExperimentEffect& effect) {
         } else if constexpr (std::is_same_v<Effect, Place>) {
           auto wants = needs();
           compat::send(self_, context_.placement,
-                       PlaceTrial{core_->id(), x.sequence, wants.cpu, wants.memory_bytes, wants.gpus,
-                                  core_->spec().training_config().queue()});
+                       PlaceTrial{core_->id(), x.sequence, wants.cpu, wants.memory_bytes,
+                                  wants.gpus, core_->spec().training_config().queue()});
         } else if constexpr (std::is_same_v<Effect, Unplace>) {
           compat::send(self_, context_.placement, UnplaceTrial{core_->id(), x.sequence});
         } else if constexpr (std::is_same_v<Effect, Hold>) {
-          compat::send(self_, context_.placement, HoldPlaces{core_->id(), needs(), std::move(x.held)});
+          compat::send(self_, context_.placement,
+                       HoldPlaces{core_->id(), needs(), std::move(x.held)});
         } else if constexpr (std::is_same_v<Effect, Launch>) {
           launch(x);
         } else if constexpr (std::is_same_v<Effect, StopAttempt>) {
@@ -267,7 +270,8 @@ void ExperimentState::act(ExperimentEffect& effect) {
           for (auto& [node, agent] : context_.agents)
             compat::send(self_, agent, ReleaseAttempt{x.key});
         } else if constexpr (std::is_same_v<Effect, Touch>) {
-          compat::send(self_, context_.store, Write{0, TouchRunningTime{core_->id(), x.running_ms}});
+          compat::send(self_, context_.store,
+                       Write{0, TouchRunningTime{core_->id(), x.running_ms}});
         } else if constexpr (std::is_same_v<Effect, Answer>) {
           answer(x.request, {});
         }
@@ -304,9 +308,9 @@ void ExperimentState::append(Append effect) {
   if (context_.watcher)
     entry.events = effect.events;
   waiting_.push_back(std::move(entry));
-  compat::send(self_, context_.store,
-               Write{token, AppendEvents{core_->id(), std::move(effect.reports),
-                                         std::move(effect.events)}});
+  compat::send(
+      self_, context_.store,
+      Write{token, AppendEvents{core_->id(), std::move(effect.reports), std::move(effect.events)}});
 }
 
 /// The store answers in order, so what waits longest goes on first.

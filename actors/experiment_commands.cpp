@@ -68,7 +68,8 @@ void ExperimentCore::apply(const pb::Event& event) {
       auto& live = live_.at(event.attempt_launched().sequence());
       live.attempt = event.attempt_launched().attempt();
       live.node = event.attempt_launched().node();
-      live.gpus.assign(event.attempt_launched().gpus().begin(), event.attempt_launched().gpus().end());
+      live.gpus.assign(event.attempt_launched().gpus().begin(),
+                       event.attempt_launched().gpus().end());
       live.launched = true;
       live.launched_running_ms = event.running_ms();
       live.last_lines.clear();
@@ -165,9 +166,7 @@ std::int64_t ExperimentCore::running_ms(Time now) const {
   return running_ms_ + std::chrono::duration_cast<milliseconds>(now - *running_since_).count();
 }
 
-bool ExperimentCore::at_rest() const {
-  return phase_ == pb::PHASE_STOPPED || has_ended(phase_);
-}
+bool ExperimentCore::at_rest() const { return phase_ == pb::PHASE_STOPPED || has_ended(phase_); }
 
 void ExperimentCore::change_phase(Moment moment, pb::Phase phase, const std::string& reason) {
   pb::Event event;
@@ -279,10 +278,10 @@ void ExperimentCore::finish_winding(Moment moment, ExperimentEffects& effects) {
   auto winding = winding_;
   if (winding == Winding::timeout || winding == Winding::error) {
     while (!live_.empty())
-      end_trial(moment, live_.begin()->second, pb::TRIAL_STATE_KILLED,
-                winding == Winding::timeout ? "its experiment ran out of time"
-                                            : "its experiment ended",
-                {}, effects);
+      end_trial(
+          moment, live_.begin()->second, pb::TRIAL_STATE_KILLED,
+          winding == Winding::timeout ? "its experiment ran out of time" : "its experiment ended",
+          {}, effects);
   }
   auto phase = winding == Winding::stopped   ? pb::PHASE_STOPPED
                : winding == Winding::timeout ? pb::PHASE_TIMEOUT
@@ -312,7 +311,8 @@ void ExperimentCore::end_when_out_of_time(Moment moment, ExperimentEffects& effe
   if (phase_ != pb::PHASE_RUNNING || winding_ != Winding::none || limit_ms <= 0 ||
       static_cast<double>(running_ms(moment.now)) < limit_ms)
     return;
-  effects.push_back(Touch{running_ms(moment.now)});  // a restart in the midst of this must not give it more time
+  effects.push_back(
+      Touch{running_ms(moment.now)});  // a restart in the midst of this must not give it more time
   wind_up(Winding::timeout, "maxExecSeconds passed", false, effects);
 }
 
@@ -327,7 +327,8 @@ std::optional<Time> ExperimentCore::next_tick(Time now) const {
     earlier(*next_touch_);
   if (spec_.max_exec_seconds() > 0 && winding_ == Winding::none) {
     auto left = spec_.max_exec_seconds() * 1000 - static_cast<double>(running_ms(now));
-    earlier(now + milliseconds(std::max<std::int64_t>(0, static_cast<std::int64_t>(std::ceil(left)))));
+    earlier(now +
+            milliseconds(std::max<std::int64_t>(0, static_cast<std::int64_t>(std::ceil(left)))));
   }
   for (const auto& [sequence, live] : live_)
     if (live.not_before && !live.launched && *live.not_before > now)
@@ -340,10 +341,10 @@ ExperimentEffects ExperimentCore::on_storage(Moment moment, std::int64_t used_by
   if (quota_reached_ || spec_.storage_bytes() <= 0 || used_bytes < spec_.storage_bytes())
     return {};
   pb::Event event;
-  event.mutable_notice()->set_text(std::string(quota_reason) + ": metrics and logs take " +
-                                   std::to_string(used_bytes) + " of " + std::to_string(spec_.storage_bytes()) +
-                                   " bytes (spec.storage); logs are cut to " + std::to_string(limits_.log_bytes_min) +
-                                   " bytes from here on, results are kept");
+  event.mutable_notice()->set_text(
+      std::string(quota_reason) + ": metrics and logs take " + std::to_string(used_bytes) + " of " +
+      std::to_string(spec_.storage_bytes()) + " bytes (spec.storage); logs are cut to " +
+      std::to_string(limits_.log_bytes_min) + " bytes from here on, results are kept");
   event.mutable_notice()->set_sequence(-1);
   record(moment, std::move(event));
   ExperimentEffects effects;
@@ -362,7 +363,8 @@ ExperimentEffects ExperimentCore::on_disk(Moment moment, bool full) {
 
 // --- commands -----------------------------------------------------------------------------------------------------
 
-Result<ExperimentEffects> ExperimentCore::on_stop(Moment moment, std::uint64_t request, bool hurry) {
+Result<ExperimentEffects> ExperimentCore::on_stop(Moment moment, std::uint64_t request,
+                                                  bool hurry) {
   ExperimentEffects effects;
   if (at_rest()) {
     effects.push_back(Answer{request});
@@ -379,7 +381,8 @@ Result<ExperimentEffects> ExperimentCore::on_pause(Moment moment, std::uint64_t 
   if (at_rest())
     return fail(ErrorCode::failed_precondition,
                 "experiment " + id_ + " does not run (" + std::string(word_of(phase_)) + ")");
-  if (phase_ != pb::PHASE_PAUSED || reason_ == disk_full_reason)  // room on the disk must not end a user's pause
+  if (phase_ != pb::PHASE_PAUSED ||
+      reason_ == disk_full_reason)  // room on the disk must not end a user's pause
     change_phase(moment, pb::PHASE_PAUSED, "paused by the user");
   after_flush_.push_back(Answer{request});
   return conclude(moment, {});
@@ -390,8 +393,9 @@ Result<ExperimentEffects> ExperimentCore::on_resume(Moment moment, std::uint64_t
     return fail(ErrorCode::failed_precondition,
                 "experiment " + id_ + " is being stopped; resume it when that is over");
   if (phase_ == pb::PHASE_PAUSED && disk_full_)
-    return fail(ErrorCode::resource_exhausted,
-                "experiment " + id_ + " waits for disk space and goes on by itself when there is some");
+    return fail(
+        ErrorCode::resource_exhausted,
+        "experiment " + id_ + " waits for disk space and goes on by itself when there is some");
   if (auto possible = may_go_on(); !possible)
     return tl::unexpected(possible.error());
   after_flush_.push_back(Answer{request});
@@ -422,7 +426,8 @@ Result<ExperimentEffects> ExperimentCore::on_stop_trial(Moment moment, std::uint
     stop->set_by("user");
     stop->set_reason("stopped by the user");
     record(moment, std::move(event));
-    after_flush_.push_back(StopAttempt{{id_, sequence, live.attempt}, "stopped by the user", false});
+    after_flush_.push_back(
+        StopAttempt{{id_, sequence, live.attempt}, "stopped by the user", false});
   } else {
     if (live.placing)
       effects.push_back(Unplace{sequence});
@@ -444,13 +449,15 @@ Result<ExperimentEffects> ExperimentCore::on_enqueue(Moment moment, std::uint64_
 }
 
 Result<ExperimentEffects> ExperimentCore::on_edit(Moment moment, std::uint64_t request,
-                                                  const std::string& path, const std::string& value) {
+                                                  const std::string& path,
+                                                  const std::string& value) {
   static constexpr const char* known[] = {"spec.trialConcurrency", "spec.maxTrialNum",
                                           "spec.maxExecSeconds"};
   if (std::find(std::begin(known), std::end(known), path) == std::end(known))
     return fail(ErrorCode::invalid_argument,
-                "'" + path + "' cannot be changed while an experiment exists; what can: "
-                "spec.trialConcurrency, spec.maxTrialNum, spec.maxExecSeconds");
+                "'" + path +
+                    "' cannot be changed while an experiment exists; what can: "
+                    "spec.trialConcurrency, spec.maxTrialNum, spec.maxExecSeconds");
   auto number = Value(Number{value}).to_integer();
   constexpr std::int64_t trial_concurrency_max = 100000;
   if (!number || *number <= 0 || (path == known[0] && *number > trial_concurrency_max))

@@ -107,9 +107,9 @@ void ExperimentCore::pump(Moment moment, ExperimentEffects& effects) {
                              : enqueued_.front();
       ask.partial = parse_json(text).value_or(Value(Object{}));
     }
-    asked_for_ = !forced                                                ? "tuner"
+    asked_for_ = !forced                                            ? "tuner"
                  : initial_used_ < spec_.initial_trials_json_size() ? "initial"
-                                                                        : "user";
+                                                                    : "user";
     effects.push_back(std::move(ask));
   }
   bool enough = spec_.max_trial_num() > 0 && ended() >= spec_.max_trial_num();
@@ -160,7 +160,8 @@ ExperimentEffects ExperimentCore::on_tuner_failed(Moment moment, Sequence sequen
   return conclude(moment, std::move(effects));
 }
 
-ExperimentEffects ExperimentCore::on_placed(Moment moment, Sequence sequence, const std::string& node,
+ExperimentEffects ExperimentCore::on_placed(Moment moment, Sequence sequence,
+                                            const std::string& node,
                                             const std::vector<std::string>& gpus) {
   ExperimentEffects effects;
   auto found = live_.find(sequence);
@@ -222,7 +223,8 @@ pb::AttemptPlan ExperimentCore::make_plan(const Live& live, Time now) const {
     seconds = seconds > 0 ? std::min(seconds, trial_seconds) : trial_seconds;
   auto deadline_ms = static_cast<std::int64_t>(std::ceil(seconds * 1000));
   if (deadline_ms > 0)  // what an adopted attempt has surely used is used
-    deadline_ms = std::max<std::int64_t>(1, deadline_ms - (running_ms(now) - live.launched_running_ms));
+    deadline_ms =
+        std::max<std::int64_t>(1, deadline_ms - (running_ms(now) - live.launched_running_ms));
   plan.set_deadline_ms(deadline_ms);
   plan.set_log_limit_bytes(log_limit_bytes());
   for (const auto& gpu : live.gpus)
@@ -304,7 +306,8 @@ ExperimentEffects ExperimentCore::on_reports(Moment, const pb::ReportsMessage& s
     last = report.line();
     auto value = objective_of(report.metrics());
     if (report.kind() == pb::REPORT_KIND_INTERMEDIATE && value)
-      effects.push_back(Measure{stored.sequence(), stored.attempt(), {report.step(), *value}, true});
+      effects.push_back(
+          Measure{stored.sequence(), stored.attempt(), {report.step(), *value}, true});
   }
   return effects;
 }
@@ -362,7 +365,8 @@ ExperimentEffects ExperimentCore::on_result(Moment moment, const pb::AttemptResu
 /// What the end of an attempt means for its trial.
 void ExperimentCore::settle(Moment moment, Live& live, const pb::AttemptResult& result,
                             ExperimentEffects& effects) {
-  std::vector<pb::Metric> final_metrics(result.final_metrics().begin(), result.final_metrics().end());
+  std::vector<pb::Metric> final_metrics(result.final_metrics().begin(),
+                                        result.final_metrics().end());
   const auto& outcome = result.outcome();
   if (outcome == "Succeeded") {
     if (!final_metrics.empty())
@@ -373,13 +377,15 @@ void ExperimentCore::settle(Moment moment, Live& live, const pb::AttemptResult& 
                      effects);
   }
   if (live.stop == Stop::user)
-    return end_trial(moment, live, pb::TRIAL_STATE_KILLED, live.stop_reason, final_metrics, effects);
+    return end_trial(moment, live, pb::TRIAL_STATE_KILLED, live.stop_reason, final_metrics,
+                     effects);
   if (live.stop == Stop::assessor)
     return end_trial(moment, live, pb::TRIAL_STATE_EARLY_STOPPED, live.stop_reason, final_metrics,
                      effects);
   if (outcome == "Stopped") {
     if (winding_ == Winding::stopped || winding_ == Winding::none)
-      return requeue(moment, live, "stopped with its experiment", Requeue::stopped, milliseconds(0));
+      return requeue(moment, live, "stopped with its experiment", Requeue::stopped,
+                     milliseconds(0));
     return end_trial(moment, live, pb::TRIAL_STATE_KILLED, result.reason(), final_metrics, effects);
   }
   if (outcome == "NodeLost") {
@@ -407,9 +413,9 @@ bool ExperimentCore::retry(Moment moment, Live& live, const std::string& kind,
   if (winding_ == Winding::timeout || winding_ == Winding::error)
     return false;
   auto first = policy.backoff_seconds() > 0 ? policy.backoff_seconds() : 1.0;
-  auto wait = milliseconds(static_cast<std::int64_t>(
-      std::min(first * 1000 * std::pow(2.0, std::min(live.retries, 20)),
-               static_cast<double>(limits_.backoff_max.count()))));
+  auto wait = milliseconds(
+      static_cast<std::int64_t>(std::min(first * 1000 * std::pow(2.0, std::min(live.retries, 20)),
+                                         static_cast<double>(limits_.backoff_max.count()))));
   requeue(moment, live, reason, Requeue::retry, wait);
   return true;
 }

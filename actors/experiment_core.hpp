@@ -82,8 +82,8 @@ struct Answer {
   std::uint64_t request = 0;
 };
 
-using ExperimentEffect = std::variant<Append, Suggest, TellBegan, TellEnded, Measure, Place, Unplace,
-                                      Hold, Launch, StopAttempt, Release, Touch, Answer>;
+using ExperimentEffect = std::variant<Append, Suggest, TellBegan, TellEnded, Measure, Place,
+                                      Unplace, Hold, Launch, StopAttempt, Release, Touch, Answer>;
 using ExperimentEffects = std::vector<ExperimentEffect>;
 
 /// Bounds of one experiment's bookkeeping.
@@ -201,7 +201,8 @@ class ExperimentCore {
                  const std::vector<pb::Metric>& final_metrics, ExperimentEffects& effects);
   void requeue(Moment moment, Live& live, const std::string& reason, Requeue why,
                std::chrono::milliseconds wait);
-  void settle(Moment moment, Live& live, const pb::AttemptResult& result, ExperimentEffects& effects);
+  void settle(Moment moment, Live& live, const pb::AttemptResult& result,
+              ExperimentEffects& effects);
   bool retry(Moment moment, Live& live, const std::string& kind, const std::string& reason);
   void wind_up(Winding winding, const std::string& reason, bool hurry, ExperimentEffects& effects);
   void finish_winding(Moment moment, ExperimentEffects& effects);
@@ -214,7 +215,8 @@ class ExperimentCore {
   Live* find(Sequence sequence, std::int32_t attempt);
   std::int64_t ended() const;
   std::int64_t occupied() const;
-  std::optional<double> objective_of(const google::protobuf::RepeatedPtrField<pb::Metric>& metrics) const;
+  std::optional<double> objective_of(
+      const google::protobuf::RepeatedPtrField<pb::Metric>& metrics) const;
   /// The end of every handler: makes new trials, ends the experiment, writes what is pending.
   ExperimentEffects conclude(Moment moment, ExperimentEffects effects);
 

@@ -114,8 +114,9 @@ void Head::shut_down(caf::actor_system& system) {
   caf::scoped_actor self{system};
   compat::anon_send(control, atom::shut_down_v);
   self->wait_for(control);
-  for (const auto& actor : {caf::actor_cast<caf::actor>(agent), caf::actor_cast<caf::actor>(placement),
-                            caf::actor_cast<caf::actor>(sink)}) {
+  for (const auto& actor :
+       {caf::actor_cast<caf::actor>(agent), caf::actor_cast<caf::actor>(placement),
+        caf::actor_cast<caf::actor>(sink)}) {
     self->send_exit(actor, caf::exit_reason::user_shutdown);
     self->wait_for(actor);
   }

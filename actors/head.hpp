@@ -14,12 +14,13 @@ struct HeadOptions {
   std::shared_ptr<StoreWriter> writer;
   OpenReader open_reader;
   std::shared_ptr<Launcher> launcher;
-  NodeCapacity node;  ///< this machine
-  Watcher watcher;    ///< may be empty
+  NodeCapacity node;                      ///< this machine
+  Watcher watcher;                        ///< may be empty
   std::function<std::int64_t()> wall_ms;  ///< empty: the system's clock
   std::function<Result<void>(const std::string& experiment_id)> remove_folders;  ///< may be empty
   MeasureStorage measure_storage;  ///< may be empty: then quotas (spec.storage) are not watched
-  std::function<Result<Algorithms>(const pb::ExperimentSpec&, std::int64_t)> make_algorithms;  ///< empty: by name
+  std::function<Result<Algorithms>(const pb::ExperimentSpec&, std::int64_t)>
+      make_algorithms;        ///< empty: by name
   std::uint64_t id_seed = 0;  ///< of experiment IDs; 0: from the system's entropy
   bool strict_resources = false;
   bool detached = true;  ///< store and agent on threads of their own; false in tests on one thread

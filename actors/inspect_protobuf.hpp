@@ -4,13 +4,13 @@
 #include <string>
 #include <type_traits>
 
-#include <caf/all.hpp>
 #include <google/protobuf/message.h>
+#include <caf/all.hpp>
 
 namespace autotune::pb {
 
 template <class Inspector, class T>
-  requires std::is_base_of_v<google::protobuf::Message, T>
+requires std::is_base_of_v<google::protobuf::Message, T>
 bool inspect(Inspector& f, T& x) {
   auto bytes = [&x] { return x.SerializeAsString(); };
   auto parse = [&x](std::string y) { return x.ParseFromString(y); };

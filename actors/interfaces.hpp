@@ -7,124 +7,124 @@ namespace autotune {
 
 /// Whoever writes to the store.
 using StoreClient = caf::typed_actor<
-  // From the store.
-  caf::result<void>(Stored)>;
+    // From the store.
+    caf::result<void>(Stored)>;
 
 /// The STORE actor: the database and its one writer.
 using StoreActor = caf::typed_actor<
-  // Make this durable; Stored comes back when it is.
-  caf::result<void>(Write),
-  // INTERNAL: one commit for all that has gathered.
-  caf::result<void>(atom::tick),
-  // INTERNAL: is there room again?
-  caf::result<void>(atom::poll),
-  // Write what has gathered, then end.
-  caf::result<void>(atom::shut_down)>;
+    // Make this durable; Stored comes back when it is.
+    caf::result<void>(Write),
+    // INTERNAL: one commit for all that has gathered.
+    caf::result<void>(atom::tick),
+    // INTERNAL: is there room again?
+    caf::result<void>(atom::poll),
+    // Write what has gathered, then end.
+    caf::result<void>(atom::shut_down)>;
 
 /// The METRICS SINK actor: batches of reports to the store, acknowledged.
 using MetricsSinkActor = caf::typed_actor<
-  // An experiment wants to hear of its stored reports.
-  caf::result<void>(Subscribe),
-  // From a supervisor: store these and tell me, then their experiment.
-  caf::result<void>(pb::ReportsMessage),
-  // From the store.
-  caf::result<void>(Stored)>;
+    // An experiment wants to hear of its stored reports.
+    caf::result<void>(Subscribe),
+    // From a supervisor: store these and tell me, then their experiment.
+    caf::result<void>(pb::ReportsMessage),
+    // From the store.
+    caf::result<void>(Stored)>;
 
 /// The TUNER actor: a Tuner and an Assessor of one experiment.
 using TunerActor = caf::typed_actor<
-  // Suggest parameters for a trial.
-  caf::result<void>(AskTuner),
-  // A trial runs, without a result.
-  caf::result<void>(TrialBegan),
-  // A trial has ended.
-  caf::result<void>(TrialOver),
-  // A running trial has a new intermediate result.
-  caf::result<void>(Measured)>;
+    // Suggest parameters for a trial.
+    caf::result<void>(AskTuner),
+    // A trial runs, without a result.
+    caf::result<void>(TrialBegan),
+    // A trial has ended.
+    caf::result<void>(TrialOver),
+    // A running trial has a new intermediate result.
+    caf::result<void>(Measured)>;
 
 /// The PLACEMENT actor: nodes, what is free on them, and why something waits.
 using PlacementActor = caf::typed_actor<
-  // A place for a trial, all of its replicas or none.
-  caf::result<void>(PlaceTrial),
-  // The trial needs its place no longer.
-  caf::result<void>(UnplaceTrial),
-  // From an experiment that was replayed: what it holds.
-  caf::result<void>(HoldPlaces)>;
+    // A place for a trial, all of its replicas or none.
+    caf::result<void>(PlaceTrial),
+    // The trial needs its place no longer.
+    caf::result<void>(UnplaceTrial),
+    // From an experiment that was replayed: what it holds.
+    caf::result<void>(HoldPlaces)>;
 
 /// The TRIAL SUPERVISOR actor: one attempt of one trial on one node.
 using TrialSupervisorActor = caf::typed_actor<
-  // From the node agent: the attempt is prepared, refused, or was found running.
-  caf::result<void>(Prepared),
-  // From the node agent: a replica started or ended.
-  caf::result<void>(ReplicaEvent),
-  // From the node agent: what a replica reported.
-  caf::result<void>(ReportsRead),
-  // From the metrics sink: that many are durable.
-  caf::result<void>(ReportsStored),
-  // End the attempt.
-  caf::result<void>(StopAttemptRequest),
-  // The attempt's result is durable.
-  caf::result<void>(ReleaseAttempt),
-  // INTERNAL: time passed.
-  caf::result<void>(atom::tick)>;
+    // From the node agent: the attempt is prepared, refused, or was found running.
+    caf::result<void>(Prepared),
+    // From the node agent: a replica started or ended.
+    caf::result<void>(ReplicaEvent),
+    // From the node agent: what a replica reported.
+    caf::result<void>(ReportsRead),
+    // From the metrics sink: that many are durable.
+    caf::result<void>(ReportsStored),
+    // End the attempt.
+    caf::result<void>(StopAttemptRequest),
+    // The attempt's result is durable.
+    caf::result<void>(ReleaseAttempt),
+    // INTERNAL: time passed.
+    caf::result<void>(atom::tick)>;
 
 /// The NODE AGENT actor: this machine's launcher and trial supervisors.
 using NodeAgentActor = caf::typed_actor<
-  // From an experiment: run (or find) this attempt.
-  caf::result<void>(LaunchAttempt),
-  // From an experiment: end it.
-  caf::result<void>(StopAttemptRequest),
-  // From an experiment: its result is durable.
-  caf::result<void>(ReleaseAttempt),
-  // From a supervisor.
-  caf::result<void>(StartReplica),
-  // From a supervisor.
-  caf::result<void>(StopReplica),
-  // From a supervisor.
-  caf::result<void>(ReadReports),
-  // INTERNAL: the launcher has news.
-  caf::result<void>(atom::poll),
-  // INTERNAL: time passed.
-  caf::result<void>(atom::tick)>;
+    // From an experiment: run (or find) this attempt.
+    caf::result<void>(LaunchAttempt),
+    // From an experiment: end it.
+    caf::result<void>(StopAttemptRequest),
+    // From an experiment: its result is durable.
+    caf::result<void>(ReleaseAttempt),
+    // From a supervisor.
+    caf::result<void>(StartReplica),
+    // From a supervisor.
+    caf::result<void>(StopReplica),
+    // From a supervisor.
+    caf::result<void>(ReadReports),
+    // INTERNAL: the launcher has news.
+    caf::result<void>(atom::poll),
+    // INTERNAL: time passed.
+    caf::result<void>(atom::tick)>;
 
 /// The EXPERIMENT actor: one experiment's trials, from first ask to last exit.
 using ExperimentActor = caf::typed_actor<
-  // From control, for a user: submit, stop, pause, resume, enqueue, edit; ping goes on after a replay.
-  caf::result<pb::ControlResponse>(pb::ControlRequest),
-  // From the tuner.
-  caf::result<void>(Suggested),
-  // From the tuner's assessor.
-  caf::result<void>(StopAdvised),
-  // From placement.
-  caf::result<void>(Placed),
-  // From placement: not yet, and why.
-  caf::result<void>(Waiting),
-  // From a supervisor: its attempt started, restarted a replica, ...
-  caf::result<void>(pb::AttemptNews),
-  // From a supervisor: its attempt ended.
-  caf::result<void>(pb::AttemptResult),
-  // From the metrics sink: these reports are durable.
-  caf::result<void>(pb::ReportsMessage),
-  // From the store.
-  caf::result<void>(Stored),
-  // From the store: room on the disk went or came back.
-  caf::result<void>(DiskFull),
-  // From its storage meter.
-  caf::result<void>(StorageUsed),
-  // INTERNAL: time passed.
-  caf::result<void>(atom::tick)>;
+    // From control, for a user: submit, stop, pause, resume, enqueue, edit; ping goes on after a replay.
+    caf::result<pb::ControlResponse>(pb::ControlRequest),
+    // From the tuner.
+    caf::result<void>(Suggested),
+    // From the tuner's assessor.
+    caf::result<void>(StopAdvised),
+    // From placement.
+    caf::result<void>(Placed),
+    // From placement: not yet, and why.
+    caf::result<void>(Waiting),
+    // From a supervisor: its attempt started, restarted a replica, ...
+    caf::result<void>(pb::AttemptNews),
+    // From a supervisor: its attempt ended.
+    caf::result<void>(pb::AttemptResult),
+    // From the metrics sink: these reports are durable.
+    caf::result<void>(pb::ReportsMessage),
+    // From the store.
+    caf::result<void>(Stored),
+    // From the store: room on the disk went or came back.
+    caf::result<void>(DiskFull),
+    // From its storage meter.
+    caf::result<void>(StorageUsed),
+    // INTERNAL: time passed.
+    caf::result<void>(atom::tick)>;
 
 /// The STORAGE METER actor: how much an experiment with a quota has stored.
 using StorageMeterActor = caf::typed_actor<
-  // INTERNAL: measure now, and again later.
-  caf::result<void>(atom::tick)>;
+    // INTERNAL: measure now, and again later.
+    caf::result<void>(atom::tick)>;
 
 /// The CONTROL actor: the endpoint. Submit, command, query; another CAF system can talk to it.
 using ControlActor = caf::typed_actor<
-  // Submit, command, enqueue, edit, ping.
-  caf::result<pb::ControlResponse>(pb::ControlRequest),
-  // From the store: room on the disk went or came back.
-  caf::result<void>(DiskFull),
-  // Everything ends in order.
-  caf::result<void>(atom::shut_down)>;
+    // Submit, command, enqueue, edit, ping.
+    caf::result<pb::ControlResponse>(pb::ControlRequest),
+    // From the store: room on the disk went or came back.
+    caf::result<void>(DiskFull),
+    // Everything ends in order.
+    caf::result<void>(atom::shut_down)>;
 
 }  // namespace autotune

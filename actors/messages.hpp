@@ -134,6 +134,7 @@ struct StorageUsed {
 };
 
 /// Told of an experiment's events once they are durable; called on the experiment's thread, so it must not block.
-using Watcher = std::function<void(const std::string& experiment_id, const std::vector<pb::Event>&)>;
+using Watcher =
+    std::function<void(const std::string& experiment_id, const std::vector<pb::Event>&)>;
 
 }  // namespace autotune

@@ -95,9 +95,10 @@ void NodeAgentState::launch(LaunchAttempt& wish) {
   } else if (auto done = launcher_->prepare(wish.plan); !done) {
     prepared.error = done.error();
   }
-  auto supervisor = self_->spawn<caf::stateful_actor<TrialSupervisorState, TrialSupervisorActor::base>>(
-      std::move(wish.plan), NodeAgentActor(self_), self_->current_sender(), sink_,
-      limits_.supervisor);
+  auto supervisor =
+      self_->spawn<caf::stateful_actor<TrialSupervisorState, TrialSupervisorActor::base>>(
+          std::move(wish.plan), NodeAgentActor(self_), self_->current_sender(), sink_,
+          limits_.supervisor);
   auto handle = caf::actor_cast<TrialSupervisorActor>(supervisor);
   supervisors_.emplace(std::move(key), handle);
   compat::send(self_, handle, std::move(prepared));
@@ -110,8 +111,8 @@ void NodeAgentState::read(const ReadReports& wish) {
   if (supervisor == nullptr)
     return;
   ReportsRead answer{wish.key, {}};
-  auto batch = launcher_->read_reports(wish.key, wish.after_line, limits_.supervisor.lines_max,
-                                       wish.ended);
+  auto batch =
+      launcher_->read_reports(wish.key, wish.after_line, limits_.supervisor.lines_max, wish.ended);
   if (batch)
     answer.batch = std::move(*batch);
   else

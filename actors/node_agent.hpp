@@ -41,7 +41,8 @@ class NodeAgentState {
   MetricsSinkActor sink_;
   NodeAgentLimits limits_;
   std::unordered_map<AttemptKey, TrialSupervisorActor> supervisors_;
-  std::shared_ptr<std::atomic<bool>> poll_sent_;  // one poll message at a time, however much happens
+  std::shared_ptr<std::atomic<bool>>
+      poll_sent_;  // one poll message at a time, however much happens
   std::optional<Time> wakeup_;
   std::optional<Time> lease_renewed_;
   bool ticking_ = false;

@@ -25,11 +25,13 @@ PlacementActor::behavior_type PlacementState::make_behavior() {
 void PlacementState::perform(PlacementEffects effects) {
   for (auto& effect : effects) {
     if (auto* granted = std::get_if<PlacementGranted>(&effect)) {
-      compat::send(self_, caf::actor_cast<ExperimentActor>(experiments_[granted->request.experiment_id]),
+      compat::send(self_,
+                   caf::actor_cast<ExperimentActor>(experiments_[granted->request.experiment_id]),
                    Placed{granted->request.sequence, granted->node, granted->gpus});
     } else {
       auto& waits = std::get<PlacementWaits>(effect);
-      compat::send(self_, caf::actor_cast<ExperimentActor>(experiments_[waits.request.experiment_id]),
+      compat::send(self_,
+                   caf::actor_cast<ExperimentActor>(experiments_[waits.request.experiment_id]),
                    Waiting{waits.request.sequence, waits.why});
     }
   }

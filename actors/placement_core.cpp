@@ -81,9 +81,11 @@ PlacementEffects PlacementCore::serve_waiting() {
   return effects;
 }
 
-PlacementEffects PlacementCore::on_replayed(const std::string& experiment_id, const PlacementNeeds& needs,
+PlacementEffects PlacementCore::on_replayed(const std::string& experiment_id,
+                                            const PlacementNeeds& needs,
                                             const std::vector<HeldPlace>& places) {
-  std::erase_if(waiting_, [&](const auto& request) { return request.experiment_id == experiment_id; });
+  std::erase_if(waiting_,
+                [&](const auto& request) { return request.experiment_id == experiment_id; });
   std::erase_if(held_, [&](const auto& entry) {
     bool its = entry.first.first == experiment_id;
     if (its)

@@ -23,8 +23,9 @@ struct StorageMeterLimits {
 /// State of the STORAGE METER actor. It ends with its experiment, to which it is linked.
 class StorageMeterState {
  public:
-  StorageMeterState(StorageMeterActor::pointer self, ExperimentActor experiment, std::string experiment_id,
-                    MeasureStorage measure, StorageMeterLimits limits = {});
+  StorageMeterState(StorageMeterActor::pointer self, ExperimentActor experiment,
+                    std::string experiment_id, MeasureStorage measure,
+                    StorageMeterLimits limits = {});
 
   StorageMeterActor::behavior_type make_behavior();
   static inline const char* name = "storage-meter";

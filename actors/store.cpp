@@ -49,7 +49,8 @@ void StoreState::take_in(Write& write) {
   if (refused_.count({id_of(sender), experiment_of(write.what)}) > 0) {
     if (write.token != 0)
       compat::send(self_, caf::actor_cast<StoreClient>(sender),
-                   Stored{write.token, Error{ErrorCode::failed_precondition, "what was written before is missing"}});
+                   Stored{write.token, Error{ErrorCode::failed_precondition,
+                                             "what was written before is missing"}});
     return;
   }
   gathered_.push_back(std::move(write.what));
@@ -66,8 +67,8 @@ void StoreState::schedule(bool retry) {
     compat::delayed_send(self_, caf::actor_cast<StoreActor>(self_), limits_.retry_interval,
                          atom::poll_v);
   else if (auto now = self_->clock().now(); last_commit_ && now - *last_commit_ < limits_.pace)
-    compat::delayed_send(self_, caf::actor_cast<StoreActor>(self_), *last_commit_ + limits_.pace - now,
-                         atom::tick_v);
+    compat::delayed_send(self_, caf::actor_cast<StoreActor>(self_),
+                         *last_commit_ + limits_.pace - now, atom::tick_v);
   else
     compat::send(self_, caf::actor_cast<StoreActor>(self_), atom::tick_v);
 }

@@ -54,8 +54,8 @@ std::string describe_exit(const ReplicaExit& exit) {
     default: break;
   }
   if (exit.signal() != 0)
-    return with_detail("signal " + std::to_string(exit.signal()) + " (" +
-                       strsignal(exit.signal()) + ")");
+    return with_detail("signal " + std::to_string(exit.signal()) + " (" + strsignal(exit.signal()) +
+                       ")");
   return with_detail("exit code " + std::to_string(exit.exit_code()));
 }
 
@@ -100,7 +100,8 @@ SupervisorEffects SupervisorCore::on_refused(const Error& error) {
     replica.drained = true;
   }
   // The node's fault, not the trial's: a full disk, no ports, no keeper.
-  bool of_node = error.code == ErrorCode::resource_exhausted || error.code == ErrorCode::unavailable;
+  bool of_node =
+      error.code == ErrorCode::resource_exhausted || error.code == ErrorCode::unavailable;
   decide(of_node ? "NodeLost" : "Failed", error.message, nullptr);
   finish_if_over(effects);
   return effects;
@@ -111,7 +112,9 @@ SupervisorEffects SupervisorCore::on_adopted(Time now, const std::vector<Adopted
     return on_prepared(now);
   SupervisorEffects effects;
   if (plan_.deadline_ms() > 0)
-    deadline_ = now + milliseconds(plan_.deadline_ms());  // of later restarts; the keeper holds that of what runs
+    deadline_ =
+        now +
+        milliseconds(plan_.deadline_ms());  // of later restarts; the keeper holds that of what runs
   for (const auto& one : adopted) {
     auto* replica = find(one.key);
     if (replica == nullptr)
@@ -275,7 +278,8 @@ bool SupervisorCore::wants_restart(const Replica& replica) const {
   }
 }
 
-void SupervisorCore::decide(const std::string& outcome, std::string reason, const ReplicaExit* exit) {
+void SupervisorCore::decide(const std::string& outcome, std::string reason,
+                            const ReplicaExit* exit) {
   outcome_.emplace();
   outcome_->set_outcome(outcome);
   outcome_->set_reason(std::move(reason));
@@ -366,7 +370,8 @@ SupervisorEffects SupervisorCore::on_reports(const pb::ReplicaKey& key, const Re
 void SupervisorCore::take_in(const pb::Report& report) {
   const auto& chief = decider().key.replica();
   // The last final result counts; one of the deciding replica is not overruled by another's.
-  if (report.kind() == pb::REPORT_KIND_FINAL && (report.replica() == chief || final_replica_ != chief)) {
+  if (report.kind() == pb::REPORT_KIND_FINAL &&
+      (report.replica() == chief || final_replica_ != chief)) {
     final_.assign(report.metrics().begin(), report.metrics().end());
     final_replica_ = report.replica();
   }

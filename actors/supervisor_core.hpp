@@ -90,13 +90,13 @@ class SupervisorCore {
     pb::ReplicaKey key;
     const pb::Task* task = nullptr;
     State state = State::waiting;
-    std::optional<Time> restart_at;    // a restart waits for its back-off
-    std::optional<ReplicaExit> exit;   // of the newest start
+    std::optional<Time> restart_at;   // a restart waits for its back-off
+    std::optional<ReplicaExit> exit;  // of the newest start
     std::int64_t last_line = 0;
     bool reading = false;         // a ReadReports is under way
     bool reading_to_end = false;  // and it was asked after the process had ended
-    bool drained = false;   // all that an ended replica wrote has been read
-    bool stopping = false;  // StopReplica was sent
+    bool drained = false;         // all that an ended replica wrote has been read
+    bool stopping = false;        // StopReplica was sent
     std::int64_t bad_lines = 0;
   };
 

@@ -38,7 +38,8 @@ struct Finished {
 };
 
 /// Runs a program to its end; its stdout is kept.
-Finished run(const std::vector<std::string>& words, const std::vector<std::string>& more_environment = {}) {
+Finished run(const std::vector<std::string>& words,
+             const std::vector<std::string>& more_environment = {}) {
   auto start = Clock::now();
   int out[2];
   if (::pipe2(out, O_CLOEXEC) != 0)
@@ -83,7 +84,9 @@ double raw_spawn_rate(const fs::path& folder, int count) {
   std::vector<std::thread> workers;
   for (unsigned t = 0; t < threads; ++t) {
     workers.emplace_back([&, t] {
-      const char* argv[] = {"sh", "-c", "echo '{\"type\":\"final\",\"value\":0.5}' >> \"$AUTOTUNE_REPORTS\"", nullptr};
+      const char* argv[] = {"sh", "-c",
+                            "echo '{\"type\":\"final\",\"value\":0.5}' >> \"$AUTOTUNE_REPORTS\"",
+                            nullptr};
       std::set<pid_t> alive;
       auto reap = [&] {
         // Any of our own: other threads' children are theirs.
@@ -103,9 +106,11 @@ double raw_spawn_rate(const fs::path& folder, int count) {
           reap();
         }
         std::string file = "AUTOTUNE_REPORTS=" + (folder / std::to_string(i)).string();
-        std::vector<char*> environment{file.data(), const_cast<char*>("PATH=/usr/bin:/bin"), nullptr};
+        std::vector<char*> environment{file.data(), const_cast<char*>("PATH=/usr/bin:/bin"),
+                                       nullptr};
         pid_t pid = 0;
-        if (posix_spawn(&pid, "/bin/sh", nullptr, nullptr, const_cast<char**>(argv), environment.data()) == 0)
+        if (posix_spawn(&pid, "/bin/sh", nullptr, nullptr, const_cast<char**>(argv),
+                        environment.data()) == 0)
           alive.insert(pid);
       }
       while (!alive.empty()) {
@@ -127,7 +132,9 @@ double median(std::vector<double> xs) {
 
 double percentile(std::vector<double> xs, double p) {
   std::sort(xs.begin(), xs.end());
-  return xs.empty() ? 0 : xs[std::min(xs.size() - 1, static_cast<std::size_t>(p * static_cast<double>(xs.size())))];
+  return xs.empty() ? 0
+                    : xs[std::min(xs.size() - 1,
+                                  static_cast<std::size_t>(p * static_cast<double>(xs.size())))];
 }
 
 /// How long the disk takes to make 4 KiB durable.
@@ -153,32 +160,39 @@ struct Bench {
 
   fs::path home(const std::string& name) const { return folder / ("home-" + name); }
 
-  fs::path write_yaml(const std::string& name, int trials, int concurrency, const std::string& command,
-                      const std::string& launcher = "") const {
+  fs::path write_yaml(const std::string& name, int trials, int concurrency,
+                      const std::string& command, const std::string& launcher = "") const {
     auto path = folder / (name + ".yaml");
     std::ofstream out(path);
-    out << "apiVersion: tensorstack.dev/v1beta1\nkind: AutoTuneExperiment\nmetadata: {name: " << name
-        << "}\nspec:\n  seed: 1\n  maxTrialNum: " << trials << "\n  trialConcurrency: " << concurrency
-        << "\n  searchSpace: {x: {_type: uniform, _value: [0, 1]}, y: {_type: loguniform, _value: [0.001, 1]}}\n"
+    out << "apiVersion: tensorstack.dev/v1beta1\nkind: AutoTuneExperiment\nmetadata: {name: "
+        << name << "}\nspec:\n  seed: 1\n  maxTrialNum: " << trials
+        << "\n  trialConcurrency: " << concurrency
+        << "\n  searchSpace: {x: {_type: uniform, _value: [0, 1]}, y: {_type: loguniform, _value: "
+           "[0.001, 1]}}\n"
         << "  tuner: {builtinTunerName: Random}\n";
     if (!launcher.empty())
       out << "  launcher: " << launcher << "\n";
-    out << "  trainingConfig:\n    type: generic\n    tasks:\n    - type: worker\n      replicas: 1\n"
+    out << "  trainingConfig:\n    type: generic\n    tasks:\n    - type: worker\n      replicas: "
+           "1\n"
         << "      template: {spec: {containers: [{name: t, command: " << command << "}]}}\n";
     return path;
   }
 
   Finished run_experiment(const std::string& name, const fs::path& yaml,
                           const std::vector<std::string>& environment = {}) const {
-    auto finished = run({autotune, "run", yaml.string(), "--home", home(name).string(), "--no-progress"}, environment);
+    auto finished =
+        run({autotune, "run", yaml.string(), "--home", home(name).string(), "--no-progress"},
+            environment);
     if (finished.status != 0)
       std::cerr << "warning: " << name << " ended with status " << finished.status << "\n";
     return finished;
   }
 };
 
-void row(const std::string& what, const std::string& ours, const std::string& baseline, const std::string& ratio) {
-  std::cout << "| " << what << " | " << ours << " | " << baseline << " | " << ratio << " |\n" << std::flush;
+void row(const std::string& what, const std::string& ours, const std::string& baseline,
+         const std::string& ratio) {
+  std::cout << "| " << what << " | " << ours << " | " << baseline << " | " << ratio << " |\n"
+            << std::flush;
 }
 
 std::string text(const char* format, double x) {
@@ -201,13 +215,16 @@ void bench_noop(const Bench& bench) {
         Variant{"noop-cgroup", "the same, a cgroup each", {"AUTOTUNE_CGROUP_PER_TRIAL=1"}},
         Variant{"noop-normal", "the same, synchronous=NORMAL", {"AUTOTUNE_SYNCHRONOUS=normal"}}}) {
     // The baseline before and after, so that what else the machine does falls on both.
-    double before = raw_spawn_rate(bench.folder / (std::string("raw-before-") + variant.name), trials);
+    double before =
+        raw_spawn_rate(bench.folder / (std::string("raw-before-") + variant.name), trials);
     auto yaml = bench.write_yaml(variant.name, trials, 64, command);
     auto finished = bench.run_experiment(variant.name, yaml, variant.environment);
-    double after = raw_spawn_rate(bench.folder / (std::string("raw-after-") + variant.name), trials);
+    double after =
+        raw_spawn_rate(bench.folder / (std::string("raw-after-") + variant.name), trials);
     double ours = trials / finished.seconds;
     double raw = (before + after) / 2;
-    row(variant.what, text("%.0f/s", ours), text("raw posix_spawn %.0f/s", raw), text("%.2f", ours / raw));
+    row(variant.what, text("%.0f/s", ours), text("raw posix_spawn %.0f/s", raw),
+        text("%.2f", ours / raw));
   }
 }
 
@@ -215,7 +232,8 @@ void bench_turnaround(const Bench& bench) {
   for (const char* synchronous : {"full", "normal"}) {
     std::string name = std::string("turnaround-") + synchronous;
     auto times = bench.folder / (name + ".times");
-    auto yaml = bench.write_yaml(name, 400, 1, "[" + bench.trial + ", times, " + times.string() + ", '10000']");
+    auto yaml = bench.write_yaml(name, 400, 1,
+                                 "[" + bench.trial + ", times, " + times.string() + ", '10000']");
     bench.run_experiment(name, yaml, {std::string("AUTOTUNE_SYNCHRONOUS=") + synchronous});
     std::ifstream in(times);
     std::vector<double> waits;
@@ -236,7 +254,8 @@ void bench_turnaround(const Bench& bench) {
 
 void bench_reports(const Bench& bench) {
   constexpr int each = 200000;
-  auto yaml = bench.write_yaml("reports", 8, 8, "[" + bench.trial + ", reports, '" + std::to_string(each) + "']");
+  auto yaml = bench.write_yaml("reports", 8, 8,
+                               "[" + bench.trial + ", reports, '" + std::to_string(each) + "']");
   auto finished = bench.run_experiment("reports", yaml);
   auto start = Clock::now();
   for (int i = 0; i < 8; ++i)
@@ -244,30 +263,35 @@ void bench_reports(const Bench& bench) {
         {"AUTOTUNE_REPORTS=" + (bench.folder / ("reports-raw-" + std::to_string(i))).string()});
   double raw = 8.0 * each / seconds_since(start);
   double ours = 8.0 * each / finished.seconds;
-  row("reports from 8 trials, durable", text("%.0f/s", ours), text("writing the files alone %.0f/s", raw),
-      text("%.2f", ours / raw));
+  row("reports from 8 trials, durable", text("%.0f/s", ours),
+      text("writing the files alone %.0f/s", raw), text("%.2f", ours / raw));
 }
 
 void bench_core(const Bench& bench) {
   constexpr int trials = 20000;
-  auto yaml = bench.write_yaml("core", trials, 64, "[none]", "{kind: simulated, durationSeconds: 0}");
+  auto yaml =
+      bench.write_yaml("core", trials, 64, "[none]", "{kind: simulated, durationSeconds: 0}");
   auto finished = bench.run_experiment("core", yaml);
-  row("actor core (simulated launcher, SQLite FULL)", text("%.0f trials/s", trials / finished.seconds), "goal 5000/s",
+  row("actor core (simulated launcher, SQLite FULL)",
+      text("%.0f trials/s", trials / finished.seconds), "goal 5000/s",
       text("%.2f", trials / finished.seconds / 5000));
 }
 
 void bench_scale(const Bench& bench) {
   constexpr int trials = 100000;
-  auto yaml = bench.write_yaml("scale", trials, 64, "[none]", "{kind: simulated, durationSeconds: 0, reports: 10}");
+  auto yaml = bench.write_yaml("scale", trials, 64, "[none]",
+                               "{kind: simulated, durationSeconds: 0, reports: 10}");
   auto finished = bench.run_experiment("scale", yaml);
   row("100,000 trials with 10 reports each", text("%.1f s", finished.seconds), "", "");
-  row("memory of the server after them", text("%.0f MB", static_cast<double>(finished.rss_kib_max) / 1024), "goal 500 MB",
+  row("memory of the server after them",
+      text("%.0f MB", static_cast<double>(finished.rss_kib_max) / 1024), "goal 500 MB",
       text("%.2f", static_cast<double>(finished.rss_kib_max) / 1024 / 500));
-  run({bench.autotune, "edit", "scale", "--set", "spec.maxTrialNum=" + std::to_string(trials + 1), "--home",
-       bench.home("scale").string()});
-  auto resumed = run({bench.autotune, "resume", "scale", "--home", bench.home("scale").string(), "--no-progress"});
-  row("resume with 100,000 finished trials, one more trial, end", text("%.2f s", resumed.seconds), "goal 1 s",
-      text("%.2f", resumed.seconds));
+  run({bench.autotune, "edit", "scale", "--set", "spec.maxTrialNum=" + std::to_string(trials + 1),
+       "--home", bench.home("scale").string()});
+  auto resumed = run(
+      {bench.autotune, "resume", "scale", "--home", bench.home("scale").string(), "--no-progress"});
+  row("resume with 100,000 finished trials, one more trial, end", text("%.2f s", resumed.seconds),
+      "goal 1 s", text("%.2f", resumed.seconds));
 }
 
 void bench_validate(const Bench& bench, const std::string& example) {
@@ -292,7 +316,8 @@ int main(int argc, char** argv) {
   fs::create_directories(bench.folder);
   std::set<std::string> wanted(argv + 1, argv + argc);
   auto want = [&](const char* name) { return wanted.empty() || wanted.count(name) > 0; };
-  std::cout << "| what | AutoTune | baseline of the same run | ratio |\n| --- | --- | --- | --- |\n";
+  std::cout
+      << "| what | AutoTune | baseline of the same run | ratio |\n| --- | --- | --- | --- |\n";
   if (want("noop"))
     bench_noop(bench);
   if (want("turnaround"))
@@ -304,7 +329,8 @@ int main(int argc, char** argv) {
   if (want("scale"))
     bench_scale(bench);
   if (want("validate"))
-    bench_validate(bench, std::string(AUTOTUNE_SOURCE_DIR) + "/examples/quickstart/experiment.yaml");
+    bench_validate(bench,
+                   std::string(AUTOTUNE_SOURCE_DIR) + "/examples/quickstart/experiment.yaml");
   // Removed only now: after a bulk deletion ext4 creates files slowly for minutes.
   std::error_code code;
   fs::remove_all(bench.folder, code);

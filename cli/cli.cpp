@@ -20,7 +20,8 @@ std::filesystem::path home_folder(const Common& common) {
   else if (auto data = from("XDG_DATA_HOME"); !data.empty())
     home = std::filesystem::path(data) / "autotune";
   else
-    home = std::filesystem::path(from("HOME").empty() ? "/tmp" : from("HOME")) / ".local/share/autotune";
+    home = std::filesystem::path(from("HOME").empty() ? "/tmp" : from("HOME")) /
+           ".local/share/autotune";
   return std::filesystem::absolute(home);
 }
 
@@ -50,11 +51,14 @@ bool wants_colour(int fd) {
   return is_terminal(fd) && (no_colour == nullptr || *no_colour == '\0');
 }
 
-CLI::App* add_verb(CLI::App& app, Common& common, const std::string& name, const std::string& text) {
+CLI::App* add_verb(CLI::App& app, Common& common, const std::string& name,
+                   const std::string& text) {
   auto* verb = app.add_subcommand(name, text);
-  verb->add_option("--home", common.home, "Folder of experiments (default: $AUTOTUNE_HOME, else the XDG data folder)")
+  verb->add_option("--home", common.home,
+                   "Folder of experiments (default: $AUTOTUNE_HOME, else the XDG data folder)")
       ->type_name("DIR");
-  verb->add_option("--log-level", common.log_level, "debug, info, warn or error")->type_name("LEVEL");
+  verb->add_option("--log-level", common.log_level, "debug, info, warn or error")
+      ->type_name("LEVEL");
   verb->add_flag("--no-progress", common.no_progress, "Plain lines even on a terminal");
   return verb;
 }

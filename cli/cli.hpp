@@ -14,10 +14,10 @@ namespace autotune::cli {
 
 /// Exit codes: a contract that scripts rely on (docs/cli.md).
 enum ExitCode {
-  exit_fine = 0,         ///< for run and --watch: DONE with at least one trial succeeded
-  exit_failed = 1,       ///< ERROR, or DONE with no trial succeeded
-  exit_usage = 2,        ///< wrong usage or invalid input; nothing was started
-  exit_timeout = 3,      ///< TIMEOUT
+  exit_fine = 0,     ///< for run and --watch: DONE with at least one trial succeeded
+  exit_failed = 1,   ///< ERROR, or DONE with no trial succeeded
+  exit_usage = 2,    ///< wrong usage or invalid input; nothing was started
+  exit_timeout = 3,  ///< TIMEOUT
   exit_not_found = 4,
   exit_no_server = 5,
   exit_ended_by_other = 6,
@@ -26,8 +26,8 @@ enum ExitCode {
 
 /// Options that all verbs take.
 struct Common {
-  std::string home;           ///< as given; `home_folder` resolves it
-  std::string output;         ///< -o: "", json, csv, wide, ...
+  std::string home;    ///< as given; `home_folder` resolves it
+  std::string output;  ///< -o: "", json, csv, wide, ...
   std::string log_level = "warn";
   bool no_progress = false;
 };
@@ -49,10 +49,11 @@ bool wants_colour(int fd);
 using Verb = void (*)(CLI::App& app, Common& common, int& exit_code);
 
 void add_run(CLI::App& app, Common& common, int& exit_code);
-void add_queries(CLI::App& app, Common& common, int& exit_code);   // get describe best export
+void add_queries(CLI::App& app, Common& common, int& exit_code);  // get describe best export
 void add_logs(CLI::App& app, Common& common, int& exit_code);
-void add_commands(CLI::App& app, Common& common, int& exit_code);  // apply stop pause delete edit enqueue
-void add_files(CLI::App& app, Common& common, int& exit_code);     // validate algorithms tuner-stdio
+void add_commands(CLI::App& app, Common& common,
+                  int& exit_code);  // apply stop pause delete edit enqueue
+void add_files(CLI::App& app, Common& common, int& exit_code);  // validate algorithms tuner-stdio
 void add_doctor(CLI::App& app, Common& common, int& exit_code);
 void add_completion(CLI::App& app, Common& common, int& exit_code);  // completion version
 

@@ -83,11 +83,13 @@ int command(const Common& common, const std::string& verb, const std::string& te
   if (verb == "delete")
     return done(common, ask_or_do(common, request), *id, what);
   auto answer = ask_server(home_folder(common), request);
-  if (verb == "stop" && !target->sequence && !answer && answer.error().code == ErrorCode::unavailable) {
+  if (verb == "stop" && !target->sequence && !answer &&
+      answer.error().code == ErrorCode::unavailable) {
     // Its server died, but its trials may live on: take them over, then end them.
     auto reader = reader_of(home_folder(common));
     auto summary = reader ? (*reader)->experiment(*id) : tl::unexpected(reader.error());
-    bool rests = summary && summary->phase() != pb::PHASE_RUNNING && summary->phase() != pb::PHASE_PAUSED;
+    bool rests =
+        summary && summary->phase() != pb::PHASE_RUNNING && summary->phase() != pb::PHASE_PAUSED;
     if (rests)
       return done(common, pb::ControlResponse(), *id, " does not run");
     auto server = LocalServer::start({home_folder(common), "autotune stop", {}, common.log_level});
@@ -147,7 +149,8 @@ int watch(const Common& common, const std::string& id) {
   while (true) {
     auto events = (*reader)->events(id);
     if (!events)  // deleted meanwhile
-      return events.error().code == ErrorCode::not_found ? exit_ended_by_other : report(events.error());
+      return events.error().code == ErrorCode::not_found ? exit_ended_by_other
+                                                         : report(events.error());
     for (const auto& stored : *events) {
       if (stored.number <= seen)
         continue;
@@ -165,7 +168,8 @@ int watch(const Common& common, const std::string& id) {
     if (signals_caught() > 0)
       return exit_interrupted;
     if (home_holder(home_folder(common)).empty())
-      return report({ErrorCode::unavailable, "the server of " + id + " has ended; go on with: autotune resume " + id});
+      return report({ErrorCode::unavailable,
+                     "the server of " + id + " has ended; go on with: autotune resume " + id});
     std::this_thread::sleep_for(look_interval);
   }
 }
@@ -194,55 +198,72 @@ int apply(const Common& common, const FileOptions& options, bool follow_it) {
 }
 
 void add_json(CLI::App& verb, Common& common) {
-  verb.add_option("-o,--output", common.output, "json: one document on stdout")->check(CLI::IsMember({"json"}));
+  verb.add_option("-o,--output", common.output, "json: one document on stdout")
+      ->check(CLI::IsMember({"json"}));
 }
 
 void add_simple(CLI::App& app, Common& common, int& exit_code, const std::string& name,
                 const std::string& text) {
   auto target = std::make_shared<std::string>();
   auto* verb = add_verb(app, common, name, text);
-  verb->add_option("EXP", *target, name == "stop" ? "ID or name; EXP/SEQ for one trial" : "ID or name")->required();
+  verb->add_option("EXP", *target,
+                   name == "stop" ? "ID or name; EXP/SEQ for one trial" : "ID or name")
+      ->required();
   add_json(*verb, common);
-  verb->callback([&common, &exit_code, name, target] { exit_code = command(common, name, *target); });
+  verb->callback(
+      [&common, &exit_code, name, target] { exit_code = command(common, name, *target); });
 }
 
 }  // namespace
 
 void add_commands(CLI::App& app, Common& common, int& exit_code) {
   auto options = std::make_shared<FileOptions>();
-  auto* submit = add_verb(app, common, "apply", "Submit an experiment to the running server; prints its ID");
+  auto* submit =
+      add_verb(app, common, "apply", "Submit an experiment to the running server; prints its ID");
   submit->alias("submit")->alias("create");
   submit->add_option("-f,--filename,FILE", options->file, "The experiment's file")->required();
-  submit->add_option("--volume", options->volumes, "CLAIM=DIR; repeatable")->allow_extra_args(false);
-  submit->add_option("--set", options->overrides, "PATH=VALUE; repeatable")->allow_extra_args(false);
+  submit->add_option("--volume", options->volumes, "CLAIM=DIR; repeatable")
+      ->allow_extra_args(false);
+  submit->add_option("--set", options->overrides, "PATH=VALUE; repeatable")
+      ->allow_extra_args(false);
   submit->add_option("--seed", options->seed, "Seed");
   submit->add_option("--name", options->name, "Another name for the experiment");
   auto follow_it = std::make_shared<bool>(false);
   submit->add_flag("--watch", *follow_it, "Follow it until it has ended");
   add_json(*submit, common);
-  submit->callback([&common, &exit_code, options, follow_it] { exit_code = apply(common, *options, *follow_it); });
+  submit->callback([&common, &exit_code, options, follow_it] {
+    exit_code = apply(common, *options, *follow_it);
+  });
 
-  add_simple(app, common, exit_code, "stop", "End an experiment's trials (resumable), or one trial");
+  add_simple(app, common, exit_code, "stop",
+             "End an experiment's trials (resumable), or one trial");
   add_simple(app, common, exit_code, "pause", "Start no new trials; those that run go on");
   add_simple(app, common, exit_code, "delete", "Forget an experiment and remove its folder");
 
   auto name = std::make_shared<std::string>();
   auto changes = std::make_shared<std::vector<std::string>>();
-  auto* change = add_verb(app, common, "edit", "Change concurrency, budget or time limit of an experiment");
+  auto* change =
+      add_verb(app, common, "edit", "Change concurrency, budget or time limit of an experiment");
   change->add_option("EXP", *name, "ID or name")->required();
-  change->add_option("--set", *changes, "spec.trialConcurrency=N, spec.maxTrialNum=N or spec.maxExecSeconds=N")
+  change
+      ->add_option("--set", *changes,
+                   "spec.trialConcurrency=N, spec.maxTrialNum=N or spec.maxExecSeconds=N")
       ->required()
       ->allow_extra_args(false);
   add_json(*change, common);
-  change->callback([&common, &exit_code, name, changes] { exit_code = edit(common, *name, *changes); });
+  change->callback(
+      [&common, &exit_code, name, changes] { exit_code = edit(common, *name, *changes); });
 
   auto which = std::make_shared<std::string>();
   auto parameters = std::make_shared<std::string>();
   auto* next = add_verb(app, common, "enqueue", "Try this set of parameters next");
   next->add_option("EXP", *which, "ID or name")->required();
-  next->add_option("--params", *parameters, "A JSON object; what it leaves out is drawn")->required();
+  next->add_option("--params", *parameters, "A JSON object; what it leaves out is drawn")
+      ->required();
   add_json(*next, common);
-  next->callback([&common, &exit_code, which, parameters] { exit_code = enqueue(common, *which, *parameters); });
+  next->callback([&common, &exit_code, which, parameters] {
+    exit_code = enqueue(common, *which, *parameters);
+  });
 }
 
 }  // namespace autotune::cli

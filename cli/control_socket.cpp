@@ -29,7 +29,8 @@ Result<sockaddr_un> address_of(const std::filesystem::path& path, int& folder) {
   if (text.size() >= sizeof address.sun_path) {
     folder = ::open(path.parent_path().c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC);
     if (folder < 0)
-      return fail(ErrorCode::unavailable, path.parent_path().string() + ": " + std::strerror(errno));
+      return fail(ErrorCode::unavailable,
+                  path.parent_path().string() + ": " + std::strerror(errno));
     text = "/proc/self/fd/" + std::to_string(folder) + "/" + path.filename().string();
   }
   std::memcpy(address.sun_path, text.c_str(), text.size() + 1);
@@ -76,7 +77,8 @@ bool receive_message(int fd, Message& message) {
   std::array<unsigned char, 4> head{};
   if (!read_all(fd, reinterpret_cast<char*>(head.data()), head.size()))
     return false;
-  std::uint32_t size = head[0] | head[1] << 8 | head[2] << 16 | static_cast<std::uint32_t>(head[3]) << 24;
+  std::uint32_t size =
+      head[0] | head[1] << 8 | head[2] << 16 | static_cast<std::uint32_t>(head[3]) << 24;
   if (size > frame_max)
     return false;
   std::string bytes(size, '\0');
@@ -167,7 +169,8 @@ void ControlSocket::serve() {
       if (receive_message(fd, request)) {
         pb::ControlResponse response;
         if (request.version() > protocol_version)
-          response.set_error("the server is older than this program: restart it, or use its own version");
+          response.set_error(
+              "the server is older than this program: restart it, or use its own version");
         else
           response = answer_(std::move(request));
         response.set_pid(static_cast<std::int32_t>(::getpid()));
@@ -188,15 +191,17 @@ Result<pb::ControlResponse> ask_server(const std::filesystem::path& home,
   if (!address)
     return tl::unexpected(address.error());
   int fd = ::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-  bool connected = fd >= 0 && ::connect(fd, reinterpret_cast<sockaddr*>(&*address), sizeof *address) == 0;
+  bool connected =
+      fd >= 0 && ::connect(fd, reinterpret_cast<sockaddr*>(&*address), sizeof *address) == 0;
   if (folder >= 0)
     ::close(folder);
   if (!connected) {
     if (fd >= 0)
       ::close(fd);
-    return fail(ErrorCode::unavailable,
-                "no server runs in " + home.string() +
-                    "; one does while `autotune run` is under way there (another home: --home DIR)");
+    return fail(
+        ErrorCode::unavailable,
+        "no server runs in " + home.string() +
+            "; one does while `autotune run` is under way there (another home: --home DIR)");
   }
   auto versioned = request;
   versioned.set_version(protocol_version);
@@ -204,7 +209,8 @@ Result<pb::ControlResponse> ask_server(const std::filesystem::path& home,
   bool answered = send_message(fd, versioned) && receive_message(fd, response);
   ::close(fd);
   if (!answered)
-    return fail(ErrorCode::unavailable, "the server of " + home.string() + " ended before it answered");
+    return fail(ErrorCode::unavailable,
+                "the server of " + home.string() + " ended before it answered");
   if (!response.error().empty())
     return fail(response.error_code() != 0 ? static_cast<ErrorCode>(response.error_code())
                                            : ErrorCode::internal,

@@ -17,7 +17,8 @@ class ControlSocket {
  public:
   using Answer = std::function<pb::ControlResponse(pb::ControlRequest)>;
 
-  static Result<std::unique_ptr<ControlSocket>> listen(const std::filesystem::path& home, Answer answer);
+  static Result<std::unique_ptr<ControlSocket>> listen(const std::filesystem::path& home,
+                                                       Answer answer);
   ~ControlSocket();
 
  private:
@@ -32,6 +33,7 @@ class ControlSocket {
 };
 
 /// Asks the server of that home. unavailable: none runs.
-Result<pb::ControlResponse> ask_server(const std::filesystem::path& home, const pb::ControlRequest& request);
+Result<pb::ControlResponse> ask_server(const std::filesystem::path& home,
+                                       const pb::ControlRequest& request);
 
 }  // namespace autotune::cli

@@ -16,7 +16,8 @@ namespace autotune::cli {
 
 namespace {
 
-constexpr std::uintmax_t file_bytes_max = 64u << 20;  // no experiment is that long; a log by mistake may be
+constexpr std::uintmax_t file_bytes_max =
+    64u << 20;  // no experiment is that long; a log by mistake may be
 
 Result<std::string> text_of(const std::string& path) {
   if (path == "-")
@@ -26,7 +27,8 @@ Result<std::string> text_of(const std::string& path) {
     return fail(ErrorCode::not_found, path + " is a folder; name the experiment's YAML file in it");
   auto size = std::filesystem::file_size(path, code);
   if (!code && size > file_bytes_max)
-    return fail(ErrorCode::invalid_argument, path + " is larger than 64 MiB: is that an experiment file?");
+    return fail(ErrorCode::invalid_argument,
+                path + " is larger than 64 MiB: is that an experiment file?");
   std::ifstream in(path, std::ios::binary);
   if (!in)
     return fail(ErrorCode::not_found, path + ": " + std::strerror(errno));
@@ -39,14 +41,16 @@ void warn_about(const pb::ExperimentSpec& spec, const LoadedFile& file) {
                                              [&](const auto& one) { return one.name() == secret; });
   if (!known)
     std::cerr << "warning: spec.aistore: Secret '" << secret
-              << "' is not known here, so nothing is recorded there; the results stay with the experiment\n";
+              << "' is not known here, so nothing is recorded there; the results stay with the "
+                 "experiment\n";
   double cpu = 0;
   for (const auto& task : spec.training_config().tasks())
     cpu += task.replicas() * task.container().requests().cpu();
   cpu *= spec.trial_concurrency();
   auto cores = std::max(1u, std::thread::hardware_concurrency());
   if (cpu > cores)
-    std::cerr << "notice: the trials that run together ask for " << cpu << " cores, this machine has " << cores
+    std::cerr << "notice: the trials that run together ask for " << cpu
+              << " cores, this machine has " << cores
               << "; they share them (--strict-resources makes trials wait instead)\n";
 }
 
@@ -60,13 +64,15 @@ Result<pb::RunOptions> options_of(const FileOptions& options) {
       return fail(ErrorCode::invalid_argument, "--volume wants CLAIM=DIR, not '" + text + "'");
     auto dir = std::filesystem::absolute(text.substr(equals + 1)).lexically_normal();
     if (!std::filesystem::is_directory(dir))
-      return fail(ErrorCode::invalid_argument, "--volume " + text + ": there is no folder " + dir.string());
+      return fail(ErrorCode::invalid_argument,
+                  "--volume " + text + ": there is no folder " + dir.string());
     (*result.mutable_volumes())[text.substr(0, equals)] = dir.string();
   }
   for (const auto& text : options.overrides)
     result.add_overrides(text);
-  auto folder = options.file == "-" ? std::filesystem::current_path()
-                                    : std::filesystem::absolute(options.file).lexically_normal().parent_path();
+  auto folder = options.file == "-"
+                    ? std::filesystem::current_path()
+                    : std::filesystem::absolute(options.file).lexically_normal().parent_path();
   result.set_folder(folder.string());
   result.set_honor_run_as_user(options.honor_run_as_user);
   result.set_strict_resources(options.strict_resources);
@@ -86,8 +92,9 @@ Result<void> check_claims(const pb::ExperimentSpec& spec, const pb::RunOptions& 
   std::string text;
   for (const auto& claim : missing)
     text += (text.empty() ? "" : " ") + ("--volume " + claim + "=DIR");
-  return fail(ErrorCode::invalid_argument,
-              "the file mounts a PersistentVolumeClaim; say which folder of this machine it is: " + text);
+  return fail(
+      ErrorCode::invalid_argument,
+      "the file mounts a PersistentVolumeClaim; say which folder of this machine it is: " + text);
 }
 
 Result<LoadedFile> load_file(const FileOptions& options) {
@@ -97,7 +104,8 @@ Result<LoadedFile> load_file(const FileOptions& options) {
   auto overrides = options.overrides;
   if (!options.name.empty())
     overrides.push_back("metadata.name=" + options.name);
-  auto file = load_and_check(*text, options.file, overrides, {.honor_run_as_user = options.honor_run_as_user});
+  auto file = load_and_check(*text, options.file, overrides,
+                             {.honor_run_as_user = options.honor_run_as_user});
   if (options.seed)
     for (auto& loaded : file.experiments)
       loaded.spec.set_seed(*options.seed);
@@ -117,8 +125,9 @@ Result<LoadedFile> read_file(const FileOptions& options) {
     errors += diagnostic.severity == Severity::error ? 1 : 0;
   }
   if (errors > 0)
-    return fail(ErrorCode::invalid_argument, std::to_string(errors) + (errors == 1 ? " mistake" : " mistakes") +
-                                                 " in " + options.file + "; nothing was started");
+    return fail(ErrorCode::invalid_argument, std::to_string(errors) +
+                                                 (errors == 1 ? " mistake" : " mistakes") + " in " +
+                                                 options.file + "; nothing was started");
   return loaded;
 }
 

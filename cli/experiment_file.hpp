@@ -14,7 +14,7 @@ namespace autotune::cli {
 
 /// What `run`, `apply` and `validate` take beside the file.
 struct FileOptions {
-  std::string file;  ///< "-": standard input
+  std::string file;                  ///< "-": standard input
   std::vector<std::string> volumes;  ///< CLAIM=DIR
   std::vector<std::string> overrides;
   std::optional<std::int64_t> seed;

@@ -16,7 +16,8 @@ namespace {
 
 std::atomic<int> caught{0};
 
-constexpr milliseconds redraw_interval{250};  // often enough to look alive, cheap over a slow connection
+constexpr milliseconds redraw_interval{
+    250};  // often enough to look alive, cheap over a slow connection
 
 std::int64_t wall_ms() {
   using namespace std::chrono;
@@ -87,13 +88,14 @@ void print_summary(const std::string& id, const RunView& view, const std::filesy
     std::cout << ", " << counts.killed() << " killed";
   std::cout << ")\n";
   if (view.best())
-    std::cout << "best: trial " << view.best()->sequence << " with " << metric_text(view.best()->value)
-              << "\n  " << parameters_text(view.best()->parameters_json) << "\n";
+    std::cout << "best: trial " << view.best()->sequence << " with "
+              << metric_text(view.best()->value) << "\n  "
+              << parameters_text(view.best()->parameters_json) << "\n";
   if (view.phase() == pb::PHASE_STOPPED)
     std::cout << "go on with: autotune resume " << id << "\n";
   if (counts.failed() > 0)
-    std::cout << "why a trial failed: autotune describe trial " << id << "/SEQ; its output: autotune logs "
-              << id << "/SEQ\n";
+    std::cout << "why a trial failed: autotune describe trial " << id
+              << "/SEQ; its output: autotune logs " << id << "/SEQ\n";
   std::cout << "files: " << (home / "trials" / id).string() << "\n" << std::flush;
 }
 
@@ -149,8 +151,9 @@ int follow(LocalServer& server, EventQueue& events, const Common& common, const 
     }
     if (int now = signals_caught(); now > signals_seen) {
       server.tell(stop_request(id, now > 1));
-      std::string text = now == 1 ? "stopping: trials get their grace period; Ctrl-C again ends them at once"
-                                  : "ending all trials at once";
+      std::string text =
+          now == 1 ? "stopping: trials get their grace period; Ctrl-C again ends them at once"
+                   : "ending all trials at once";
       if (live)
         area.print_above(text);
       else
@@ -160,17 +163,20 @@ int follow(LocalServer& server, EventQueue& events, const Common& common, const 
     if (live && wall_ms() - drawn_ms >= redraw_interval.count()) {
       drawn_ms = wall_ms();
       for (auto sequence : view.running()) {
-        auto last = reader ? (*reader)->last_report(id, sequence) : fail(ErrorCode::unavailable, "");
+        auto last =
+            reader ? (*reader)->last_report(id, sequence) : fail(ErrorCode::unavailable, "");
         if (last && *last && (*last)->metrics_size() > 0)
           view.set_latest(sequence, (*last)->metrics(0).value());
       }
       auto size = window();
-      area.show(view.draw(size.ws_col, std::max(8, static_cast<int>(size.ws_row) - 2), drawn_ms, colour));
+      area.show(
+          view.draw(size.ws_col, std::max(8, static_cast<int>(size.ws_row) - 2), drawn_ms, colour));
     }
   }
   if (live) {
     auto size = window();
-    area.show(view.draw(size.ws_col, std::max(8, static_cast<int>(size.ws_row) - 8), wall_ms(), colour));
+    area.show(
+        view.draw(size.ws_col, std::max(8, static_cast<int>(size.ws_row) - 8), wall_ms(), colour));
   }
   print_summary(id, view, home);
   return exit_code_of(view, signals_seen > 0);

@@ -5,10 +5,10 @@
 #include <set>
 #include <thread>
 
-#include <caf/all.hpp>
 #include <spdlog/sinks/rotating_file_sink.h>
 #include <spdlog/spdlog.h>
 #include <unistd.h>
+#include <caf/all.hpp>
 
 #include "actors/head.hpp"
 #include "cli/control_socket.hpp"
@@ -24,7 +24,8 @@ namespace autotune::cli {
 
 namespace {
 
-constexpr auto answer_timeout = std::chrono::minutes(15);  // a stop waits for the graces of all trials
+constexpr auto answer_timeout =
+    std::chrono::minutes(15);  // a stop waits for the graces of all trials
 
 bool is_set(const char* name, std::string_view value) {
   const char* given = std::getenv(name);
@@ -46,7 +47,8 @@ NodeCapacity this_machine() {
   ::gethostname(name, sizeof name - 1);
   node.name = name;
   node.cpu = std::max(1u, std::thread::hardware_concurrency());
-  node.memory_bytes = static_cast<std::int64_t>(::sysconf(_SC_PHYS_PAGES)) * ::sysconf(_SC_PAGESIZE);
+  node.memory_bytes =
+      static_cast<std::int64_t>(::sysconf(_SC_PHYS_PAGES)) * ::sysconf(_SC_PAGESIZE);
   node.gpus = visible_gpus();
   return node;
 }
@@ -138,15 +140,16 @@ Result<std::unique_ptr<LocalServer>> LocalServer::start(ServerOptions options) {
   };
   impl->head = spawn_head(*impl->system, std::move(head));
   auto server = std::unique_ptr<LocalServer>(new LocalServer(std::move(impl)));
-  auto socket = ControlSocket::listen(options.home, [raw = server.get()](pb::ControlRequest request) {
-    auto response = raw->ask(std::move(request));
-    if (response)
-      return *response;
-    pb::ControlResponse failed;
-    failed.set_error(response.error().message);
-    failed.set_error_code(static_cast<int>(response.error().code));
-    return failed;
-  });
+  auto socket =
+      ControlSocket::listen(options.home, [raw = server.get()](pb::ControlRequest request) {
+        auto response = raw->ask(std::move(request));
+        if (response)
+          return *response;
+        pb::ControlResponse failed;
+        failed.set_error(response.error().message);
+        failed.set_error_code(static_cast<int>(response.error().code));
+        return failed;
+      });
   if (!socket)
     return tl::unexpected(socket.error());
   server->impl_->socket = std::move(*socket);
@@ -169,7 +172,8 @@ Result<pb::ControlResponse> LocalServer::ask(pb::ControlRequest request) {
   compat::request(self.ptr(), impl_->head.control, answer_timeout, std::move(request))
       .receive([&](pb::ControlResponse& response) { answer = std::move(response); },
                [&](const caf::error& error) {
-                 answer = fail(ErrorCode::unavailable, "the server did not answer: " + caf::to_string(error));
+                 answer = fail(ErrorCode::unavailable,
+                               "the server did not answer: " + caf::to_string(error));
                });
   if (answer && !answer->error().empty())
     return fail(answer->error_code() != 0 ? static_cast<ErrorCode>(answer->error_code())

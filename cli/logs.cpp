@@ -29,7 +29,8 @@ bool has_ended(pb::TrialState state) {
 }
 
 /// Writes what a file holds beyond `from` and gives where it ends now; `prefix` stands before each line.
-std::streamoff copy_rest(const fs::path& path, std::streamoff from, const std::string& prefix, std::ostream& out) {
+std::streamoff copy_rest(const fs::path& path, std::streamoff from, const std::string& prefix,
+                         std::ostream& out) {
   std::ifstream in(path, std::ios::binary);
   if (!in)
     return from;
@@ -65,10 +66,12 @@ std::vector<std::string> replicas_in(const fs::path& attempt) {
 
 int show(const Common& common, const LogOptions& options) {
   auto slash = options.target.find('/');
-  auto number = slash == std::string::npos ? std::nullopt
-                                           : Value(Number{options.target.substr(slash + 1)}).to_integer();
+  auto number = slash == std::string::npos
+                    ? std::nullopt
+                    : Value(Number{options.target.substr(slash + 1)}).to_integer();
   if (!number || *number < 0)
-    return report({ErrorCode::invalid_argument, "'" + options.target + "': logs wants EXP/SEQ, as in quickstart/3"});
+    return report({ErrorCode::invalid_argument,
+                   "'" + options.target + "': logs wants EXP/SEQ, as in quickstart/3"});
   auto home = home_folder(common);
   auto reader = reader_of(home);
   if (!reader)
@@ -88,15 +91,16 @@ int show(const Common& common, const LogOptions& options) {
       std::string known;
       for (const auto& name : replicas)
         known += (known.empty() ? "" : ", ") + name;
-      return report({ErrorCode::not_found, "trial " + options.target + " attempt " + std::to_string(attempt) +
-                                               " has no replica '" + options.replica + "'; it has: " +
-                                               (known.empty() ? "none yet" : known)});
+      return report(
+          {ErrorCode::not_found, "trial " + options.target + " attempt " + std::to_string(attempt) +
+                                     " has no replica '" + options.replica +
+                                     "'; it has: " + (known.empty() ? "none yet" : known)});
     }
     replicas = {options.replica};
   }
   if (replicas.empty() && !options.follow)
-    return report({ErrorCode::not_found, "trial " + options.target + " attempt " + std::to_string(attempt) +
-                                             " has written nothing yet"});
+    return report({ErrorCode::not_found, "trial " + options.target + " attempt " +
+                                             std::to_string(attempt) + " has written nothing yet"});
   catch_signals();
   std::map<fs::path, std::streamoff> places;
   while (true) {
@@ -128,7 +132,8 @@ void add_logs(CLI::App& app, Common& common, int& exit_code) {
   auto* verb = add_verb(app, common, "logs", "What a trial's replicas wrote to stdout and stderr");
   verb->add_option("TRIAL", options->target, "EXP/SEQ")->required();
   verb->add_option("--replica", options->replica, "One replica, as worker-0")->type_name("NAME");
-  verb->add_option("--attempt", options->attempt, "Another attempt than the newest")->type_name("N");
+  verb->add_option("--attempt", options->attempt, "Another attempt than the newest")
+      ->type_name("N");
   verb->add_flag("-f,--follow", options->follow, "Go on until the trial has ended");
   verb->callback([&common, &exit_code, options] { exit_code = show(common, *options); });
 }

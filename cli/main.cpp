@@ -17,7 +17,8 @@ int main(int argc, char** argv) {
   app.set_version_flag("--version", AUTOTUNE_VERSION);
   Common common;
   int exit_code = exit_fine;
-  for (Verb add : {add_run, add_queries, add_logs, add_commands, add_files, add_doctor, add_completion})
+  for (Verb add :
+       {add_run, add_queries, add_logs, add_commands, add_files, add_doctor, add_completion})
     add(app, common, exit_code);
   try {
     app.parse(argc, argv);
@@ -26,7 +27,8 @@ int main(int argc, char** argv) {
   } catch (const CLI::CallForVersion& e) {
     return app.exit(e);
   } catch (const CLI::ParseError& e) {
-    std::cerr << "autotune: " << e.what() << "\nTry `autotune --help`, or `autotune VERB --help`.\n";
+    std::cerr << "autotune: " << e.what()
+              << "\nTry `autotune --help`, or `autotune VERB --help`.\n";
     return exit_usage;
   } catch (const std::exception& e) {
     std::cerr << "autotune: " << e.what() << "\n";

@@ -15,13 +15,16 @@ bool has_ended(pb::Phase phase) {
   return phase == pb::PHASE_DONE || phase == pb::PHASE_TIMEOUT || phase == pb::PHASE_ERROR;
 }
 
-std::string command_line(const std::string& verb, const std::string& what) { return "autotune " + verb + " " + what; }
+std::string command_line(const std::string& verb, const std::string& what) {
+  return "autotune " + verb + " " + what;
+}
 
 /// Goes on with an experiment of this home in the foreground.
 int resume_here(const Common& common, const std::string& id, const std::string& command) {
   catch_signals();
   EventQueue events;
-  auto server = LocalServer::start({home_folder(common), command, events.watcher(), common.log_level});
+  auto server =
+      LocalServer::start({home_folder(common), command, events.watcher(), common.log_level});
   if (!server)
     return report(server.error());
   auto reader = reader_of(home_folder(common));
@@ -76,7 +79,8 @@ void finish_others(LocalServer& server, EventQueue& events, const Common& common
   for (const auto& summary : *all) {
     if (!server.has_touched(summary.id()) || summary.phase() != pb::PHASE_RUNNING)
       continue;
-    std::cout << summary.id() << " was submitted meanwhile and still runs; Ctrl-C stops it\n" << std::flush;
+    std::cout << summary.id() << " was submitted meanwhile and still runs; Ctrl-C stops it\n"
+              << std::flush;
     RunView view(summary.spec());
     if (auto trials = (*reader)->trials(summary.id()))
       view.load(*trials);
@@ -122,15 +126,20 @@ int run(const Common& common, const FileOptions& options, bool resume_wanted) {
 }  // namespace
 
 void add_file_options(CLI::App& verb, FileOptions& options) {
-  verb.add_option("FILE", options.file, "The experiment's YAML (or JSON) file; - for standard input")->required();
+  verb.add_option("FILE", options.file,
+                  "The experiment's YAML (or JSON) file; - for standard input")
+      ->required();
   verb.add_option("--volume", options.volumes,
-                  "CLAIM=DIR: where a PersistentVolumeClaim of the file is found on this machine; repeatable")
+                  "CLAIM=DIR: where a PersistentVolumeClaim of the file is found on this machine; "
+                  "repeatable")
       ->type_name("CLAIM=DIR")
       ->allow_extra_args(false);
-  verb.add_option("--set", options.overrides, "PATH=VALUE: overrides a field, e.g. spec.maxTrialNum=2; repeatable")
+  verb.add_option("--set", options.overrides,
+                  "PATH=VALUE: overrides a field, e.g. spec.maxTrialNum=2; repeatable")
       ->type_name("PATH=VALUE")
       ->allow_extra_args(false);
-  verb.add_option("--seed", options.seed, "Same seed, same order of results: same suggestions")->type_name("N");
+  verb.add_option("--seed", options.seed, "Same seed, same order of results: same suggestions")
+      ->type_name("N");
   verb.add_option("--name", options.name, "Another name for the experiment")->type_name("NAME");
   verb.add_flag("--honor-run-as-user", options.honor_run_as_user,
                 "Run replicas as securityContext.runAsUser says (root only)");
@@ -141,14 +150,17 @@ void add_file_options(CLI::App& verb, FileOptions& options) {
 void add_run(CLI::App& app, Common& common, int& exit_code) {
   auto options = std::make_shared<FileOptions>();
   auto resume_wanted = std::make_shared<bool>(false);
-  auto* verb = add_verb(app, common, "run", "Run an experiment here, from first trial to best parameters");
+  auto* verb =
+      add_verb(app, common, "run", "Run an experiment here, from first trial to best parameters");
   add_file_options(*verb, *options);
-  verb->add_flag("--resume", *resume_wanted, "Go on with the newest unfinished experiment of that name");
+  verb->add_flag("--resume", *resume_wanted,
+                 "Go on with the newest unfinished experiment of that name");
   verb->callback([&common, &exit_code, options, resume_wanted] {
     exit_code = run(common, *options, *resume_wanted);
   });
   auto id = std::make_shared<std::string>();
-  auto* again = add_verb(app, common, "resume", "Go on with an experiment that was stopped, paused or cut off");
+  auto* again = add_verb(app, common, "resume",
+                         "Go on with an experiment that was stopped, paused or cut off");
   again->add_option("EXP", *id, "ID, or name (the newest of that name)")->required();
   again->callback([&common, &exit_code, id] { exit_code = resume(common, *id); });
 }

@@ -129,9 +129,11 @@ std::optional<double> RunView::objective(
 
 void RunView::load(const std::vector<pb::TrialSummary>& trials) {
   for (const auto& trial : trials) {
-    Row row{trial.sequence(), trial.id(), trial.state(), trial.parameters_json(), trial.reason(),
-            trial.started_at_ms(), trial.ended_at_ms(), std::nullopt, objective(trial.final_metrics())};
-    bool live = trial.state() == pb::TRIAL_STATE_PENDING || trial.state() == pb::TRIAL_STATE_RUNNING;
+    Row row{trial.sequence(),        trial.id(),     trial.state(),
+            trial.parameters_json(), trial.reason(), trial.started_at_ms(),
+            trial.ended_at_ms(),     std::nullopt,   objective(trial.final_metrics())};
+    bool live =
+        trial.state() == pb::TRIAL_STATE_PENDING || trial.state() == pb::TRIAL_STATE_RUNNING;
     if (live)
       live_[row.sequence] = std::move(row);
     else
@@ -144,12 +146,15 @@ void RunView::load(const std::vector<pb::TrialSummary>& trials) {
 void RunView::end(Row row) {
   switch (row.state) {
     case pb::TRIAL_STATE_SUCCEEDED: counts_.set_succeeded(counts_.succeeded() + 1); break;
-    case pb::TRIAL_STATE_EARLY_STOPPED: counts_.set_early_stopped(counts_.early_stopped() + 1); break;
+    case pb::TRIAL_STATE_EARLY_STOPPED:
+      counts_.set_early_stopped(counts_.early_stopped() + 1);
+      break;
     case pb::TRIAL_STATE_KILLED: counts_.set_killed(counts_.killed() + 1); break;
     default: counts_.set_failed(counts_.failed() + 1); break;
   }
   ++ended_here_;
-  bool minimize = spec_.objective().goals_size() > 0 && spec_.objective().goals(0).goal() == pb::GOAL_MINIMIZE;
+  bool minimize =
+      spec_.objective().goals_size() > 0 && spec_.objective().goals(0).goal() == pb::GOAL_MINIMIZE;
   if (row.state == pb::TRIAL_STATE_SUCCEEDED && row.final && std::isfinite(*row.final) &&
       (!best_ || (minimize ? *row.final < best_->value : *row.final > best_->value)))
     best_ = BestTrial{row.sequence, *row.final, row.parameters_json};
@@ -240,11 +245,15 @@ std::optional<std::string> RunView::take(const pb::Event& event) {
       return line;
     }
     case pb::Event::kReplicaRestarted:
-      return name(event.replica_restarted().sequence()) + " " + event.replica_restarted().replica() +
+      return name(event.replica_restarted().sequence()) + " " +
+             event.replica_restarted().replica() +
              " restarts: " + event.replica_restarted().reason();
     case pb::Event::kLinesRejected:
       return name(event.lines_rejected().sequence()) + " " + event.lines_rejected().replica() +
-             ": line " + (event.lines_rejected().lines_size() > 0 ? std::to_string(event.lines_rejected().lines(0)) : "?") +
+             ": line " +
+             (event.lines_rejected().lines_size() > 0
+                  ? std::to_string(event.lines_rejected().lines(0))
+                  : "?") +
              " is no report: " + event.lines_rejected().example();
     case pb::Event::kNotice:
       return (event.notice().sequence() >= 0 ? name(event.notice().sequence()) + ": " : "") +
@@ -286,18 +295,23 @@ std::string RunView::row_text(const Row& row, std::int64_t now_ms, bool colour) 
                      padded(row.latest ? metric_text(*row.latest) : "-", 12) +
                      padded(row.final ? metric_text(*row.final) : "-", 12);
   bool tell_reason = !row.reason.empty() && row.state != pb::TRIAL_STATE_RUNNING;
-  return line + parameters_text(row.parameters_json) + (tell_reason ? "  (" + row.reason + ")" : "");
+  return line + parameters_text(row.parameters_json) +
+         (tell_reason ? "  (" + row.reason + ")" : "");
 }
 
 std::string RunView::draw(int width, int rows_max, std::int64_t now_ms, bool colour) const {
   std::vector<std::string> lines;
   auto bold = [&](const std::string& text) { return colour ? "\x1b[1m" + text + "\x1b[0m" : text; };
-  lines.push_back(bold(padded("SEQ", 6) + padded("ID", 7) + padded("STATE", 13) + padded("TIME", 10) +
-                       padded("LATEST", 12) + padded("FINAL", 12) + "PARAMETERS"));
+  lines.push_back(bold(padded("SEQ", 6) + padded("ID", 7) + padded("STATE", 13) +
+                       padded("TIME", 10) + padded("LATEST", 12) + padded("FINAL", 12) +
+                       "PARAMETERS"));
   const int frame_lines = 4;  // header, bar, counts, best
-  auto live_shown = std::min<std::size_t>(live_.size(), static_cast<std::size_t>(std::max(1, rows_max - frame_lines)));
-  auto room = std::max<std::ptrdiff_t>(0, rows_max - frame_lines - static_cast<std::ptrdiff_t>(live_shown));
-  auto first = ended_.end() - std::min<std::ptrdiff_t>(room, static_cast<std::ptrdiff_t>(ended_.size()));
+  auto live_shown = std::min<std::size_t>(
+      live_.size(), static_cast<std::size_t>(std::max(1, rows_max - frame_lines)));
+  auto room =
+      std::max<std::ptrdiff_t>(0, rows_max - frame_lines - static_cast<std::ptrdiff_t>(live_shown));
+  auto first =
+      ended_.end() - std::min<std::ptrdiff_t>(room, static_cast<std::ptrdiff_t>(ended_.size()));
   for (auto row = first; row != ended_.end(); ++row)
     lines.push_back(row_text(*row, now_ms, colour));
   for (const auto& [sequence, row] : live_) {
@@ -321,12 +335,14 @@ std::string RunView::draw(int width, int rows_max, std::int64_t now_ms, bool col
   auto left = time_left(now_ms);
   lines.push_back(bar + "  " + word + (left.empty() ? "" : "  " + left) +
                   (reason_.empty() ? "" : "  (" + reason_ + ")"));
-  lines.push_back("running " + std::to_string(counts_.running()) + "  pending " +
-                  std::to_string(counts_.pending()) + "  succeeded " + std::to_string(counts_.succeeded()) +
-                  "  failed " + std::to_string(counts_.failed()) + "  early-stopped " +
-                  std::to_string(counts_.early_stopped()) + "  killed " + std::to_string(counts_.killed()));
+  lines.push_back(
+      "running " + std::to_string(counts_.running()) + "  pending " +
+      std::to_string(counts_.pending()) + "  succeeded " + std::to_string(counts_.succeeded()) +
+      "  failed " + std::to_string(counts_.failed()) + "  early-stopped " +
+      std::to_string(counts_.early_stopped()) + "  killed " + std::to_string(counts_.killed()));
   lines.push_back(best_ ? bold("best ") + metric_text(best_->value) + "  trial " +
-                              std::to_string(best_->sequence) + "  " + parameters_text(best_->parameters_json)
+                              std::to_string(best_->sequence) + "  " +
+                              parameters_text(best_->parameters_json)
                         : "best -");
   std::string out;
   for (const auto& line : lines)

@@ -59,7 +59,8 @@ class RunView {
   std::string row_text(const Row& row, std::int64_t now_ms, bool colour) const;
   void end(Row row);
   void recount();
-  std::optional<double> objective(const google::protobuf::RepeatedPtrField<pb::Metric>& metrics) const;
+  std::optional<double> objective(
+      const google::protobuf::RepeatedPtrField<pb::Metric>& metrics) const;
 
   pb::ExperimentSpec spec_;
   pb::Phase phase_ = pb::PHASE_PENDING;
@@ -68,8 +69,8 @@ class RunView {
   std::map<std::int64_t, Row> live_;
   std::deque<Row> ended_;  // the newest ones
   std::optional<BestTrial> best_;
-  std::int64_t ended_here_ = 0;       // ended since we look, for the time left
-  std::int64_t first_seen_ms_ = 0;    // wall clock of the first event
+  std::int64_t ended_here_ = 0;     // ended since we look, for the time left
+  std::int64_t first_seen_ms_ = 0;  // wall clock of the first event
   std::int64_t running_ms_ = 0;
   std::int64_t running_as_of_ms_ = 0;
 };

@@ -23,7 +23,8 @@ constexpr std::int64_t cpu_period_us = 100000;
 
 bool write_text(const std::string& path, const std::string& text) {
   FileDescriptor file(::open(path.c_str(), O_WRONLY | O_CLOEXEC));
-  return file && ::write(file.value(), text.data(), text.size()) == static_cast<ssize_t>(text.size());
+  return file &&
+         ::write(file.value(), text.data(), text.size()) == static_cast<ssize_t>(text.size());
 }
 
 std::string read_text(const std::string& path) {
@@ -40,7 +41,8 @@ std::string mount_point(const std::string& type, const std::string& controller) 
     words >> device >> point >> kind >> options;
     if (kind != type)
       continue;
-    if (controller.empty() || ("," + options + ",").find("," + controller + ",") != std::string::npos)
+    if (controller.empty() ||
+        ("," + options + ",").find("," + controller + ",") != std::string::npos)
       return point;
   }
   return {};
@@ -56,7 +58,8 @@ std::string own_path(const std::string& controller) {
     if (second == std::string::npos)
       continue;
     auto names = "," + line.substr(first + 1, second - first - 1) + ",";
-    bool wanted = controller.empty() ? names == ",," : names.find("," + controller + ",") != std::string::npos;
+    bool wanted = controller.empty() ? names == ",,"
+                                     : names.find("," + controller + ",") != std::string::npos;
     if (wanted)
       return line.substr(second + 1);
   }
@@ -125,7 +128,8 @@ void CgroupHost::probe(const std::string& name) {
   }
   if (v2_)
     return;
-  for (auto [controller, folder] : {std::pair{"memory", &memory_}, {"cpu", &cpu_}, {"pids", &pids_}}) {
+  for (auto [controller, folder] :
+       {std::pair{"memory", &memory_}, {"cpu", &cpu_}, {"pids", &pids_}}) {
     *folder = our_base(mount_point("cgroup", controller), own_path(controller), name);
     if (!folder->empty())
       remove_stale(*folder);
@@ -147,7 +151,8 @@ Cgroup CgroupHost::place(const pb::KeeperLimits& limits, std::uint64_t marker) c
   cgroup.v2 = v2_;
   auto add = [&](const std::string& base) {
     auto folder = base + "/" + folder_name(marker);
-    if (!base.empty() && std::find(cgroup.folders.begin(), cgroup.folders.end(), folder) == cgroup.folders.end())
+    if (!base.empty() &&
+        std::find(cgroup.folders.begin(), cgroup.folders.end(), folder) == cgroup.folders.end())
       cgroup.folders.push_back(folder);
   };
   if (limits.memory_bytes() > 0 && !memory_.empty()) {
@@ -167,8 +172,9 @@ Cgroup CgroupHost::place(const pb::KeeperLimits& limits, std::uint64_t marker) c
 
 Cgroup CgroupHost::find(const pb::KeeperLimits& limits, std::uint64_t marker) const {
   auto cgroup = place(limits, marker);
-  bool there = std::all_of(cgroup.folders.begin(), cgroup.folders.end(),
-                           [](const std::string& folder) { return ::access(folder.c_str(), F_OK) == 0; });
+  bool there =
+      std::all_of(cgroup.folders.begin(), cgroup.folders.end(),
+                  [](const std::string& folder) { return ::access(folder.c_str(), F_OK) == 0; });
   return there ? cgroup : Cgroup();
 }
 
@@ -193,7 +199,8 @@ Result<Cgroup> CgroupHost::make(const pb::KeeperLimits& limits, std::uint64_t ma
     if (!write_text(folder + (v2_ ? "/memory.max" : "/memory.limit_in_bytes"), bytes))
       return give_up("cannot limit memory to " + bytes + " bytes");
     // Swap would only turn a quick end into a slow one. Not there where the kernel counts no swap.
-    write_text(folder + (v2_ ? "/memory.swap.max" : "/memory.memsw.limit_in_bytes"), v2_ ? "0" : bytes);
+    write_text(folder + (v2_ ? "/memory.swap.max" : "/memory.memsw.limit_in_bytes"),
+               v2_ ? "0" : bytes);
   }
   if (limits.cpu() > 0 && !cpu_.empty()) {
     auto quota = std::to_string(
@@ -262,7 +269,8 @@ std::int64_t oom_kills(const Cgroup& cgroup) {
   if (cgroup.memory_folder.empty())
     return 0;
   return number_after(
-      read_text(cgroup.memory_folder + (cgroup.v2 ? "/memory.events" : "/memory.oom_control")), "oom_kill");
+      read_text(cgroup.memory_folder + (cgroup.v2 ? "/memory.events" : "/memory.oom_control")),
+      "oom_kill");
 }
 
 }  // namespace autotune

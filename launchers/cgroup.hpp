@@ -53,7 +53,8 @@ class CgroupHost {
   Cgroup place(const pb::KeeperLimits& limits, std::uint64_t marker) const;
   void remove_stale(const std::string& base) const;
 
-  std::string memory_;  // folder below which replicas' folders are made; empty: that limit cannot be enforced
+  std::string
+      memory_;  // folder below which replicas' folders are made; empty: that limit cannot be enforced
   std::string cpu_;
   std::string pids_;
   std::string group_;

@@ -16,7 +16,8 @@ namespace autotune {
 
 namespace {
 
-constexpr std::size_t file_bytes_max = 256 << 20;  // a million reports of a collector are fewer bytes
+constexpr std::size_t file_bytes_max = 256
+                                       << 20;  // a million reports of a collector are fewer bytes
 
 }  // namespace
 
@@ -57,8 +58,8 @@ std::int64_t CollectedFile::place(const std::string& source) const {
   return found == places_.end() ? 0 : found->second;
 }
 
-void CollectedFile::add(const std::string& source, std::int64_t place, std::optional<std::int64_t> step,
-                        double value) {
+void CollectedFile::add(const std::string& source, std::int64_t place,
+                        std::optional<std::int64_t> step, double value) {
   pending_ += "{\"type\":\"intermediate\",";
   if (step)
     pending_ += "\"step\":" + std::to_string(*step) + ",";
@@ -97,7 +98,9 @@ Result<void> CollectedFile::flush() {
     return {};
   FileDescriptor file(::open(path_.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600));
   struct stat before {};
-  auto n = file && ::fstat(file.value(), &before) == 0 ? ::write(file.value(), pending_.data(), pending_.size()) : -1;
+  auto n = file && ::fstat(file.value(), &before) == 0
+               ? ::write(file.value(), pending_.data(), pending_.size())
+               : -1;
   if (n == static_cast<ssize_t>(pending_.size())) {
     pending_.clear();
     return {};
@@ -105,7 +108,8 @@ Result<void> CollectedFile::flush() {
   auto error = n < 0 ? errno : ENOSPC;
   if (n > 0 && ::ftruncate(file.value(), before.st_size) != 0)  // half of it: as if it had not been
     error = errno;
-  return fail(error == ENOSPC || error == EDQUOT ? ErrorCode::resource_exhausted : ErrorCode::failed_precondition,
+  return fail(error == ENOSPC || error == EDQUOT ? ErrorCode::resource_exhausted
+                                                 : ErrorCode::failed_precondition,
               "cannot write " + path_ + ": " + std::strerror(error));
 }
 

@@ -21,7 +21,8 @@ class CollectedFile {
   /// The newest number, unless the final result came after it.
   std::optional<double> open_result() const { return last_; }
 
-  void add(const std::string& source, std::int64_t place, std::optional<std::int64_t> step, double value);
+  void add(const std::string& source, std::int64_t place, std::optional<std::int64_t> step,
+           double value);
   /// A line that is a report already, as it stands.
   void add_line(const std::string& source, std::int64_t place, std::string report);
   /// Makes the newest number the final result.

@@ -51,8 +51,8 @@ std::string literal_prefix(const std::string& pattern) {
 /// One number per matching line of a text file.
 class LineCollector : public Collector {
  public:
-  LineCollector(std::string source, const std::string& target, std::optional<std::regex> pattern, std::string prefix,
-                CollectorLimits limits)
+  LineCollector(std::string source, const std::string& target, std::optional<std::regex> pattern,
+                std::string prefix, CollectorLimits limits)
       : source_(std::move(source)),
         collected_(target),
         pattern_(std::move(pattern)),
@@ -156,16 +156,19 @@ class LineCollector : public Collector {
 
 }  // namespace
 
-Result<std::unique_ptr<Collector>> make_collector(const pb::MetricsCollector& how, const std::string& source,
-                                                  const std::string& target, CollectorLimits limits) {
+Result<std::unique_ptr<Collector>> make_collector(const pb::MetricsCollector& how,
+                                                  const std::string& source,
+                                                  const std::string& target,
+                                                  CollectorLimits limits) {
   const auto& kind = how.kind();
   if (kind.empty() || kind == "sdk")
     return nullptr;
   if (kind == "tensorboard")
     return make_tensorboard_collector(source, how.tag(), target, limits);
   if (kind != "stdout" && kind != "file")
-    return fail(ErrorCode::invalid_argument,
-                "metricsCollector '" + kind + "' is unknown; known are sdk, stdout, file, tensorboard");
+    return fail(
+        ErrorCode::invalid_argument,
+        "metricsCollector '" + kind + "' is unknown; known are sdk, stdout, file, tensorboard");
   std::optional<std::regex> pattern;
   if (!how.pattern().empty()) {
     try {
@@ -178,7 +181,8 @@ Result<std::unique_ptr<Collector>> make_collector(const pb::MetricsCollector& ho
     return fail(ErrorCode::invalid_argument,
                 "metricsCollector of kind stdout wants a pattern, e.g. 'accuracy=([0-9.eE+-]+)'");
   }
-  return std::make_unique<LineCollector>(source, target, std::move(pattern), literal_prefix(how.pattern()), limits);
+  return std::make_unique<LineCollector>(source, target, std::move(pattern),
+                                         literal_prefix(how.pattern()), limits);
 }
 
 }  // namespace autotune

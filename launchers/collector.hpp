@@ -34,7 +34,9 @@ class Collector {
 
 /// `source`: stdout's path, the file's, or the folder with event files, on this machine. `target`: collected.jsonl.
 /// Null for kind `sdk` (no collector is needed). Errors: invalid_argument (unknown kind, a pattern with a mistake).
-Result<std::unique_ptr<Collector>> make_collector(const pb::MetricsCollector& how, const std::string& source,
-                                                  const std::string& target, CollectorLimits limits = {});
+Result<std::unique_ptr<Collector>> make_collector(const pb::MetricsCollector& how,
+                                                  const std::string& source,
+                                                  const std::string& target,
+                                                  CollectorLimits limits = {});
 
 }  // namespace autotune

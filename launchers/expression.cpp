@@ -12,7 +12,9 @@ namespace {
 constexpr int depth_max = 100;  // deeper formulas would only serve to exhaust the stack
 
 bool is_name_start(char c) { return std::isalpha(static_cast<unsigned char>(c)) != 0 || c == '_'; }
-bool is_name_part(char c) { return is_name_start(c) || std::isdigit(static_cast<unsigned char>(c)) != 0 || c == '.'; }
+bool is_name_part(char c) {
+  return is_name_start(c) || std::isdigit(static_cast<unsigned char>(c)) != 0 || c == '.';
+}
 
 /// Evaluates while it reads; a formula is short and used once a report.
 class Evaluation {
@@ -35,7 +37,8 @@ class Evaluation {
  private:
   void complain(const std::string& what) {
     if (error_.empty())
-      error_ = "formula '" + std::string(text_) + "', at character " + std::to_string(at_ + 1) + ": " + what;
+      error_ = "formula '" + std::string(text_) + "', at character " + std::to_string(at_ + 1) +
+               ": " + what;
     at_ = text_.size();
   }
   void skip() {
@@ -205,14 +208,15 @@ class Evaluation {
       return std::max(x[0], x[1]);
     if (x.size() == 2 && function == "pow")
       return std::pow(x[0], x[1]);
-    complain("there is no function " + std::string(function) + " of " + std::to_string(x.size()) + " arguments");
+    complain("there is no function " + std::string(function) + " of " + std::to_string(x.size()) +
+             " arguments");
     return 0.0;
   }
   double one(std::string_view function, double x) {
     constexpr std::pair<std::string_view, double (*)(double)> known[] = {
-        {"sin", std::sin},     {"cos", std::cos},   {"tan", std::tan},   {"exp", std::exp},
-        {"log", std::log},     {"log10", std::log10}, {"sqrt", std::sqrt}, {"abs", std::fabs},
-        {"floor", std::floor}, {"ceil", std::ceil}, {"round", std::round}, {"tanh", std::tanh}};
+        {"sin", std::sin},     {"cos", std::cos},     {"tan", std::tan},     {"exp", std::exp},
+        {"log", std::log},     {"log10", std::log10}, {"sqrt", std::sqrt},   {"abs", std::fabs},
+        {"floor", std::floor}, {"ceil", std::ceil},   {"round", std::round}, {"tanh", std::tanh}};
     for (const auto& [name, apply] : known)
       if (name == function)
         return apply(x);

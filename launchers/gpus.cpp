@@ -39,9 +39,8 @@ std::vector<std::string> visible_gpus() {
     if (numbered)
       found.push_back(name.substr(prefix.size()));
   }
-  std::sort(found.begin(), found.end(), [](const std::string& a, const std::string& b) {
-    return std::stoi(a) < std::stoi(b);
-  });
+  std::sort(found.begin(), found.end(),
+            [](const std::string& a, const std::string& b) { return std::stoi(a) < std::stoi(b); });
   return found;
 }
 

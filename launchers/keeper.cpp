@@ -23,7 +23,13 @@ namespace {
 constexpr int requests_at_once = 64;  // then exits are looked at again
 
 // What epoll hands back: these for our own descriptors, larger numbers for processes that are not our children.
-enum : std::uint64_t { from_listener = 1, from_signals, from_agent, from_lease_timer, from_spawner };
+enum : std::uint64_t {
+  from_listener = 1,
+  from_signals,
+  from_agent,
+  from_lease_timer,
+  from_spawner
+};
 
 bool watch(int epoll, int fd, std::uint32_t events, std::uint64_t id) {
   epoll_event event{};
@@ -45,7 +51,8 @@ Keeper::Keeper(KeeperConfig config, FileDescriptor listener)
 bool Keeper::open_descriptors() {
   ::prctl(PR_SET_CHILD_SUBREAPER, 1);
   for (int signal = 1; signal < NSIG; ++signal)
-    ::signal(signal, SIG_DFL);  // whoever started us may ignore some; replicas are not to inherit that
+    ::signal(signal,
+             SIG_DFL);  // whoever started us may ignore some; replicas are not to inherit that
   sigset_t ours;
   ::sigemptyset(&ours);
   for (int signal : {SIGCHLD, SIGTERM, SIGINT, SIGHUP, SIGPIPE})
@@ -70,7 +77,8 @@ int Keeper::run() {
   due(idle_since_ + config_.idle_ms);
   epoll_event events[64];
   while (!done()) {
-    int n = ::epoll_wait(epoll_.value(), events, 64, static_cast<int>(std::min(wait_ms(), std::int64_t{60000})));
+    int n = ::epoll_wait(epoll_.value(), events, 64,
+                         static_cast<int>(std::min(wait_ms(), std::int64_t{60000})));
     for (int i = 0; i < n; ++i) {
       auto id = events[i].data.u64;
       if (id == from_listener)
@@ -106,14 +114,13 @@ void Keeper::due(std::int64_t at) {
     due_at_ = at;
 }
 
-std::int64_t Keeper::wait_ms() const {
-  return std::max<std::int64_t>(0, due_at_ - monotonic_ms());
-}
+std::int64_t Keeper::wait_ms() const { return std::max<std::int64_t>(0, due_at_ - monotonic_ms()); }
 
 // --- the agent ---------------------------------------------------------------------------------------------------
 
 void Keeper::accept_agent() {
-  FileDescriptor other(::accept4(listener_.value(), nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK));
+  FileDescriptor other(
+      ::accept4(listener_.value(), nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK));
   if (!other || !same_user(other.value()))
     return;
   // The newest agent counts: the one before is dead. What it had asked for was decided and written down: it is done.
@@ -266,8 +273,8 @@ void Keeper::on_start(pb::KeeperStart&& start) {
     refusal = "the node's lease ran out";
   auto job = std::make_unique<SpawnJob>();
   job->name = name;
-  bool wants_cgroup = limits.memory_bytes() > 0 || limits.cpu() > 0 || limits.pids_max() > 0 ||
-                      limits.own_cgroup();
+  bool wants_cgroup =
+      limits.memory_bytes() > 0 || limits.cpu() > 0 || limits.pids_max() > 0 || limits.own_cgroup();
   if (refusal.empty() && wants_cgroup) {
     auto made = cgroups_.make(limits, start.marker());
     if (made)

@@ -36,7 +36,9 @@ bool readable(int fd, int wait_ms) {
 }  // namespace
 
 KeeperClient::KeeperClient(KeeperClientOptions options, std::function<void()> wake)
-    : options_(std::move(options)), wake_(std::move(wake)), poke_(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {}
+    : options_(std::move(options)),
+      wake_(std::move(wake)),
+      poke_(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {}
 
 KeeperClient::~KeeperClient() { disconnect(); }
 
@@ -86,7 +88,8 @@ Result<void> KeeperClient::connect() {
 
 Result<void> KeeperClient::start_keeper() const {
   auto idle = std::to_string(options_.idle_ms);
-  std::vector<const char*> argv = {options_.keeper_binary.c_str(), "keeper", "--home", options_.home.c_str()};
+  std::vector<const char*> argv = {options_.keeper_binary.c_str(), "keeper", "--home",
+                                   options_.home.c_str()};
   if (options_.idle_ms > 0)
     argv.insert(argv.end(), {"--idle-ms", idle.c_str()});
   argv.push_back(nullptr);
@@ -111,8 +114,9 @@ Result<void> KeeperClient::start_keeper() const {
     return {};  // someone else waits for all children of this process; connecting will tell
   }
   if (!WIFEXITED(status) || WEXITSTATUS(status) != 0)
-    return fail(ErrorCode::unavailable, "the keeper " + options_.keeper_binary + " did not start in " +
-                                            options_.home + " (status " + std::to_string(status) + ")");
+    return fail(ErrorCode::unavailable, "the keeper " + options_.keeper_binary +
+                                            " did not start in " + options_.home + " (status " +
+                                            std::to_string(status) + ")");
   return {};
 }
 
@@ -157,7 +161,8 @@ Result<void> KeeperClient::send(const pb::KeeperRequest& request, int fd) {
 
 bool KeeperClient::flush_locked() {
   while (!outgoing_.empty()) {
-    auto sent = send_packet(socket_.value(), outgoing_.front().first, outgoing_.front().second.value());
+    auto sent =
+        send_packet(socket_.value(), outgoing_.front().first, outgoing_.front().second.value());
     if (!sent)
       return false;
     if (!*sent)

@@ -124,7 +124,8 @@ int Keeper::signal_tree(const KeptReplica& replica, int signal) {
   if (signal == SIGKILL && replica.cgroup && kill_at_once(replica.cgroup))
     return 1;
   for (auto pid : tree_of(replica)) {
-    bool child_of_ours = pid == replica.pid && !replica.foreign;  // nobody but we can reap it: its pid is its own
+    bool child_of_ours =
+        pid == replica.pid && !replica.foreign;  // nobody but we can reap it: its pid is its own
     if (child_of_ours ? ::kill(pid, signal) == 0
                       : signal_marked(pid, replica.start.marker(), signal))
       ++sent;
@@ -177,8 +178,8 @@ void Keeper::finish(KeptReplica& replica) {
     exit.set_detail("its keeper died, and the kernel does not tell how it ended");
   } else if (replica.cgroup && replica.status != 0 && oom_kills(replica.cgroup) > 0) {
     exit.set_cause(pb::EXIT_CAUSE_OUT_OF_MEMORY);
-    exit.set_detail("its memory limit of " +
-                    std::to_string(replica.start.limits().memory_bytes()) + " bytes");
+    exit.set_detail("its memory limit of " + std::to_string(replica.start.limits().memory_bytes()) +
+                    " bytes");
   }
   cgroups_.remove(replica.cgroup);
   if (!cgroups_.is_tidy())
@@ -195,8 +196,7 @@ void Keeper::finish(KeptReplica& replica) {
 }
 
 void Keeper::record(pb::ReplicaExit exit, const std::string& folder) {
-  auto written =
-      write_whole_file(exit_path(folder, exit.key().restart()), exit_to_json(exit));
+  auto written = write_whole_file(exit_path(folder, exit.key().restart()), exit_to_json(exit));
   if (!written) {
     if (kept_exits_.size() >= config_.kept_exits_max)
       kept_exits_.pop_front();
@@ -223,8 +223,9 @@ void Keeper::check_limits(std::int64_t now) {
     const auto& limits = replica->start.limits();
     if (memory && limits.memory_bytes() > 0 && replica->cgroup.memory_folder.empty() &&
         replica->kill_at == 0 && resident_bytes(tree_of(*replica)) > limits.memory_bytes())
-      begin_ending(*replica, pb::EXIT_CAUSE_OUT_OF_MEMORY, 0,
-                   "its processes held more than " + std::to_string(limits.memory_bytes()) + " bytes");
+      begin_ending(
+          *replica, pb::EXIT_CAUSE_OUT_OF_MEMORY, 0,
+          "its processes held more than " + std::to_string(limits.memory_bytes()) + " bytes");
     auto deadline = replica->start.deadline_at_ms();
     if (deadline > 0 && replica->kill_at == 0 && !replica->main_gone) {
       if (now >= deadline)
@@ -270,7 +271,8 @@ void Keeper::check_lease() {
       begin_ending(*replica, pb::EXIT_CAUSE_LEASE, lease_until_ - now,
                    "no renewal from its agent came in time");
     } else {
-      begin_ending(*replica, replica->cause, lease_until_ - now);  // a longer grace ends with the lease
+      begin_ending(*replica, replica->cause,
+                   lease_until_ - now);  // a longer grace ends with the lease
     }
   }
   if (all_late && now >= next)

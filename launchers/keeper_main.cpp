@@ -70,7 +70,8 @@ int keeper_main(int argc, char** argv) {
   const auto& home = arguments.config.home;
   FileDescriptor lock(::open(keeper_lock_path(home).c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600));
   if (!lock) {
-    std::fprintf(stderr, "cannot open %s: %s\n", keeper_lock_path(home).c_str(), std::strerror(errno));
+    std::fprintf(stderr, "cannot open %s: %s\n", keeper_lock_path(home).c_str(),
+                 std::strerror(errno));
     return 1;
   }
   if (::flock(lock.value(), LOCK_EX | LOCK_NB) != 0)
@@ -82,7 +83,8 @@ int keeper_main(int argc, char** argv) {
   }
   if (!arguments.foreground && !step_back())
     return 1;
-  ::listen(listener->value(), 8);  // anew: who connects is told the pid of the process that listened
+  ::listen(listener->value(),
+           8);  // anew: who connects is told the pid of the process that listened
   ::prctl(PR_SET_NAME, "autotune-keeper");
   return Keeper(std::move(arguments.config), std::move(*listener)).run();
 }

@@ -52,8 +52,8 @@ FileDescriptor in_memory(const std::string& bytes) {
     return {};
   std::size_t done = 0;
   while (done < bytes.size()) {
-    auto n = ::pwrite(file.value(), bytes.data() + done, bytes.size() - done,
-                      static_cast<off_t>(done));
+    auto n =
+        ::pwrite(file.value(), bytes.data() + done, bytes.size() - done, static_cast<off_t>(done));
     if (n <= 0)
       return {};
     done += static_cast<std::size_t>(n);
@@ -201,8 +201,8 @@ bool PacketReader::parse(std::string_view packet, FileDescriptor& passed,
   std::string bytes(static_cast<std::size_t>(status.st_size), '\0');
   std::size_t done = 0;
   while (done < bytes.size()) {
-    auto n = ::pread(passed.value(), bytes.data() + done, bytes.size() - done,
-                     static_cast<off_t>(done));
+    auto n =
+        ::pread(passed.value(), bytes.data() + done, bytes.size() - done, static_cast<off_t>(done));
     if (n <= 0)
       return false;
     done += static_cast<std::size_t>(n);

@@ -45,11 +45,13 @@ Result<bool> send_packet(int socket, const google::protobuf::MessageLite& messag
 class PacketReader {
  public:
   /// Takes one message. `nothing`: the socket is empty, or the packet was none of ours (`malformed()` counts those).
-  Received receive(int socket, google::protobuf::MessageLite& message, FileDescriptor* fd = nullptr);
+  Received receive(int socket, google::protobuf::MessageLite& message,
+                   FileDescriptor* fd = nullptr);
   std::int64_t malformed() const { return malformed_; }
 
  private:
-  bool parse(std::string_view packet, FileDescriptor& passed, google::protobuf::MessageLite& message);
+  bool parse(std::string_view packet, FileDescriptor& passed,
+             google::protobuf::MessageLite& message);
 
   std::string buffer_;
   std::int64_t malformed_ = 0;

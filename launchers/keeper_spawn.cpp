@@ -66,7 +66,8 @@ bool open_as(int fd, const char* path, int flags) {
   int opened = ::open(path, flags | O_CLOEXEC, 0600);
   if (opened < 0)
     return false;
-  if (opened == fd)  // the keeper keeps 0 to 2 open, so this is not the case; dup2 would keep O_CLOEXEC
+  if (opened ==
+      fd)  // the keeper keeps 0 to 2 open, so this is not the case; dup2 would keep O_CLOEXEC
     return ::fcntl(fd, F_SETFD, 0) == 0;
   bool done = ::dup2(opened, fd) == fd;
   ::close(opened);
@@ -197,7 +198,8 @@ void spawn(SpawnJob& job, SpawnSlot& slot) {
   slot.failure.error = 0;
   plan.failure = &slot.failure;
   // vfork's way (our memory, we wait until exec) costs no copy of page tables. Mounts need a process of its own.
-  int flags = CLONE_VFORK | CLONE_PIDFD | CLONE_CHILD_SETTID | SIGCHLD | (plan.mounts ? 0 : CLONE_VM);
+  int flags =
+      CLONE_VFORK | CLONE_PIDFD | CLONE_CHILD_SETTID | SIGCHLD | (plan.mounts ? 0 : CLONE_VM);
   int pidfd = -1;
   int pid = ::clone(child, slot.stack + stack_bytes, flags, &plan, &pidfd, nullptr,
                     const_cast<pid_t*>(&slot.child));
@@ -233,7 +235,8 @@ bool SpawnPool::open() {
   event_ = FileDescriptor(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
   for (std::size_t i = 0; i < threads; ++i) {
     // Shared, so that a child with memory of its own still writes where we read.
-    void* memory = ::mmap(nullptr, sizeof(SpawnSlot), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    void* memory = ::mmap(nullptr, sizeof(SpawnSlot), PROT_READ | PROT_WRITE,
+                          MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     if (memory == MAP_FAILED)
       return false;
     slots_.push_back(static_cast<SpawnSlot*>(memory));
@@ -260,8 +263,10 @@ std::vector<std::unique_ptr<SpawnJob>> SpawnPool::take() {
 
 bool SpawnPool::claim(pid_t pid, int status) {
   std::lock_guard lock(mutex_);
-  bool ours = std::any_of(slots_.begin(), slots_.end(), [&](const auto* slot) { return slot->child == pid; }) ||
-              std::any_of(done_.begin(), done_.end(), [&](const auto& job) { return job->pid == pid; });
+  bool ours =
+      std::any_of(slots_.begin(), slots_.end(),
+                  [&](const auto* slot) { return slot->child == pid; }) ||
+      std::any_of(done_.begin(), done_.end(), [&](const auto& job) { return job->pid == pid; });
   if (ours)
     early_[pid] = status;
   return ours;

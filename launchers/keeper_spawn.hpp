@@ -28,7 +28,7 @@ struct SpawnJob {
   std::string name;
   pb::KeeperStart start;
   std::vector<FileDescriptor> cgroups;  ///< cgroup.procs files to enter
-  pid_t pid = 0;                        ///< of the child, also of one that could not become the program
+  pid_t pid = 0;  ///< of the child, also of one that could not become the program
   FileDescriptor pidfd;
   std::uint64_t start_ticks = 0;
   std::string error;  ///< empty: its program runs

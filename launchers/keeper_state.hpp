@@ -41,20 +41,21 @@ struct KeeperConfig {
 struct KeptReplica {
   pb::KeeperStart start;  // argv and env are emptied once it runs
   std::string name;
-  pid_t pid = 0;          // 0: being started
+  pid_t pid = 0;  // 0: being started
   std::uint64_t start_ticks = 0;
   std::int64_t started_at_ms = 0;
   std::int64_t ended_at_ms = 0;
-  FileDescriptor pidfd;   // of a process that is not our child: how we learn of its end
+  FileDescriptor pidfd;  // of a process that is not our child: how we learn of its end
   bool foreign = false;
   std::uint64_t watch_id = 0;  // of the pidfd in epoll
   bool main_gone = false;
   bool status_known = true;
-  int status = 0;               // of the main process, as waitpid gives it
-  pb::ExitCause cause = pb::EXIT_CAUSE_UNSPECIFIED;  // why we end it; unspecified: it goes by itself
+  int status = 0;  // of the main process, as waitpid gives it
+  pb::ExitCause cause =
+      pb::EXIT_CAUSE_UNSPECIFIED;  // why we end it; unspecified: it goes by itself
   std::string detail;
-  std::int64_t kill_at = 0;     // monotonic; 0: nobody is ending it
-  std::int64_t reap_by = 0;     // a foreign zombie's time to be reaped
+  std::int64_t kill_at = 0;  // monotonic; 0: nobody is ending it
+  std::int64_t reap_by = 0;  // a foreign zombie's time to be reaped
   Cgroup cgroup;
   LogLimit log;
 };
@@ -113,7 +114,8 @@ class Keeper {
   FileDescriptor agent_;
   bool agent_greeted_ = false;
   PacketReader reader_;
-  std::deque<std::pair<pb::KeeperEvent, FileDescriptor>> queue_;  // events that the socket had no room for
+  std::deque<std::pair<pb::KeeperEvent, FileDescriptor>>
+      queue_;  // events that the socket had no room for
   std::map<std::string, std::unique_ptr<KeptReplica>> replicas_;
   std::unordered_map<pid_t, KeptReplica*> mains_;  // children of ours that are main processes
   std::unordered_map<std::uint64_t, KeptReplica*> foreign_;  // by watch_id

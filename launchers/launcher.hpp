@@ -34,11 +34,11 @@ using LauncherEvent = std::variant<ReplicaStarted, ReplicaExit, LauncherNotice>;
 
 /// What a replica reported since the last look.
 struct ReportBatch {
-  std::vector<pb::Report> reports;       ///< sequence, attempt, replica, line, kind, step, metrics set
-  std::vector<std::int64_t> bad_lines;   ///< line numbers that hold no report
-  std::string bad_example;               ///< the first of them, cut at 200 bytes
-  std::int64_t last_line = 0;            ///< the last complete line that was read, good or bad
-  bool more = false;                     ///< the batch was cut at its bound: look again at once
+  std::vector<pb::Report> reports;  ///< sequence, attempt, replica, line, kind, step, metrics set
+  std::vector<std::int64_t> bad_lines;  ///< line numbers that hold no report
+  std::string bad_example;              ///< the first of them, cut at 200 bytes
+  std::int64_t last_line = 0;           ///< the last complete line that was read, good or bad
+  bool more = false;                    ///< the batch was cut at its bound: look again at once
 };
 
 /// What an attempt's folder and processes say after a restart of the agent.

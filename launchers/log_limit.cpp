@@ -16,8 +16,8 @@ namespace {
 constexpr std::int64_t tail_bytes_max = 1 << 20;  // copied in one go: a millisecond
 
 std::string words(std::int64_t left_out, std::int64_t limit) {
-  return "\n[autotune: " + std::to_string(left_out) + " bytes are left out here; the log's limit is " +
-         std::to_string(limit) + " bytes]\n";
+  return "\n[autotune: " + std::to_string(left_out) +
+         " bytes are left out here; the log's limit is " + std::to_string(limit) + " bytes]\n";
 }
 
 /// Moves the file's end into its middle. What is written between our reading and our truncating is left out too.
@@ -31,7 +31,8 @@ std::int64_t cut_by_moving(int fd, std::int64_t size, std::int64_t limit, std::i
   auto left_out = size - head - n;
   auto line = words(already + left_out, limit);
   // The file is open for appending, so that this lands behind what the replica has written since.
-  if (::write(fd, line.data(), line.size()) < 0 || ::write(fd, end.data(), static_cast<std::size_t>(n)) < 0)
+  if (::write(fd, line.data(), line.size()) < 0 ||
+      ::write(fd, end.data(), static_cast<std::size_t>(n)) < 0)
     return left_out + n;
   return left_out;
 }
@@ -44,7 +45,8 @@ std::int64_t cut_by_hole(int fd, std::int64_t size, std::int64_t limit, std::int
   if (::fallocate(fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, head, length) != 0)
     return 0;
   auto line = words(length, limit);
-  FileDescriptor file(::open(("/proc/self/fd/" + std::to_string(fd)).c_str(), O_WRONLY | O_CLOEXEC));
+  FileDescriptor file(
+      ::open(("/proc/self/fd/" + std::to_string(fd)).c_str(), O_WRONLY | O_CLOEXEC));
   if (file && ::pwrite(file.value(), line.data(), line.size(), head) < 0)
     return length - already;
   return length - already;

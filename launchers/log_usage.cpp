@@ -13,8 +13,9 @@ namespace autotune {
 
 namespace {
 
-constexpr std::array<std::string_view, 4> counted = {"stdout", "stderr", "reports.jsonl", "collected.jsonl"};
-constexpr int replica_depth = 3;  // experiment / trial / attempt / replica
+constexpr std::array<std::string_view, 4> counted = {"stdout", "stderr", "reports.jsonl",
+                                                     "collected.jsonl"};
+constexpr int replica_depth = 3;           // experiment / trial / attempt / replica
 constexpr std::int64_t block_bytes = 512;  // the unit of st_blocks, whatever the file system's own
 
 std::int64_t bytes_in(int folder, int depth) {
@@ -30,7 +31,8 @@ std::int64_t bytes_in(int folder, int depth) {
       continue;
     if (depth < replica_depth) {
       // A trial's own links lead elsewhere.
-      int below = ::openat(::dirfd(entries), entry->d_name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+      int below = ::openat(::dirfd(entries), entry->d_name,
+                           O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
       if (below >= 0)
         total += bytes_in(below, depth + 1);
       continue;

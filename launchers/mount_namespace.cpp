@@ -10,13 +10,13 @@
 
 #include <cerrno>
 #include <cstdio>
-#include <cstdio>
 
 namespace autotune {
 
 namespace {
 
-constexpr std::size_t mounts_max = 256;  // no pod has as many; they are held on the stack of a forked child
+constexpr std::size_t mounts_max =
+    256;  // no pod has as many; they are held on the stack of a forked child
 
 bool write_text(const char* path, const char* text, std::size_t size) {
   int file = ::open(path, O_WRONLY | O_CLOEXEC);
@@ -76,7 +76,8 @@ bool PrivateMounts::bind(int source, const Mount& mount) {
   if (::mount(path, target, nullptr, MS_BIND | MS_REC, nullptr) != 0)
     return false;
   return !mount.read_only ||
-         ::mount(nullptr, target, nullptr, MS_BIND | MS_REMOUNT | MS_RDONLY | locked_flags(target), nullptr) == 0;
+         ::mount(nullptr, target, nullptr, MS_BIND | MS_REMOUNT | MS_RDONLY | locked_flags(target),
+                 nullptr) == 0;
 }
 
 const char* PrivateMounts::enter() const {

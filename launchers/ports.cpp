@@ -23,8 +23,10 @@ FileDescriptor lock_port(std::uint16_t port) {
     return {};
   sockaddr_un address{};
   address.sun_family = AF_UNIX;
-  auto length = std::snprintf(address.sun_path + 1, sizeof address.sun_path - 1, "autotune-port-%u", port);
-  auto size = static_cast<socklen_t>(offsetof(sockaddr_un, sun_path) + 1 + static_cast<std::size_t>(length));
+  auto length =
+      std::snprintf(address.sun_path + 1, sizeof address.sun_path - 1, "autotune-port-%u", port);
+  auto size = static_cast<socklen_t>(offsetof(sockaddr_un, sun_path) + 1 +
+                                     static_cast<std::size_t>(length));
   if (::bind(lock.value(), reinterpret_cast<sockaddr*>(&address), size) != 0)
     return {};
   return lock;
@@ -59,8 +61,8 @@ Result<PortReservation> PortReservation::take(std::size_t count) {
   }
   if (taken.ports_.size() < count)
     return fail(ErrorCode::resource_exhausted,
-                "no " + std::to_string(count) + " free ports between " + std::to_string(lowest) + " and " +
-                    std::to_string(highest) + " on this machine");
+                "no " + std::to_string(count) + " free ports between " + std::to_string(lowest) +
+                    " and " + std::to_string(highest) + " on this machine");
   return taken;
 }
 

@@ -177,7 +177,8 @@ PreparedReplica* ProcessLauncher::find(const pb::ReplicaKey& key) {
 
 // --- starting and stopping ---------------------------------------------------------------------------------------
 
-Result<pb::KeeperRequest> ProcessLauncher::start_request(PreparedAttempt& attempt, PreparedReplica& replica,
+Result<pb::KeeperRequest> ProcessLauncher::start_request(PreparedAttempt& attempt,
+                                                         PreparedReplica& replica,
                                                          const pb::ReplicaKey& key,
                                                          std::optional<milliseconds> deadline) {
   auto folder = attempt.folder.replica(replica.place.name);
@@ -253,8 +254,9 @@ void ProcessLauncher::end(const pb::ReplicaKey& key, pb::ExitCause cause, const 
   auto attempt = attempts_.find(attempt_of(key));
   if (attempt != attempts_.end()) {
     // For an agent that restarts before this exit is durable.
-    [[maybe_unused]] auto written = write_whole_file(
-        exit_path(attempt->second.folder.replica(key.replica()), key.restart()), exit_to_json(exit));
+    [[maybe_unused]] auto written =
+        write_whole_file(exit_path(attempt->second.folder.replica(key.replica()), key.restart()),
+                         exit_to_json(exit));
   }
   take_exit(exit);
 }
@@ -273,7 +275,8 @@ std::vector<LauncherEvent> ProcessLauncher::poll(Time) {
 void ProcessLauncher::take(const pb::KeeperEvent& event, FileDescriptor pidfd) {
   if (event.has_started()) {
     auto* replica = find(event.started().key());
-    if (replica == nullptr || !replica->running || replica->restart != event.started().key().restart())
+    if (replica == nullptr || !replica->running ||
+        replica->restart != event.started().key().restart())
       return;
     replica->pid = event.started().pid();
     replica->start_ticks = event.started().pid_start_ticks();
@@ -282,8 +285,9 @@ void ProcessLauncher::take(const pb::KeeperEvent& event, FileDescriptor pidfd) {
   } else if (event.has_exit()) {
     take_exit(event.exit());
   } else if (event.has_notice()) {
-    events_.emplace_back(LauncherNotice{attempt_of(event.notice().key()),
-                                        event.notice().key().replica() + ": " + event.notice().text()});
+    events_.emplace_back(
+        LauncherNotice{attempt_of(event.notice().key()),
+                       event.notice().key().replica() + ": " + event.notice().text()});
   }
 }
 
@@ -297,16 +301,19 @@ void ProcessLauncher::take_exit(const ReplicaExit& exit) {
   replica->running = false;
   replica->pidfd.reset();
   ReplicaExit told = exit;
-  bool failed = exit.cause() == pb::EXIT_CAUSE_EXITED && (exit.exit_code() != 0 || exit.signal() != 0);
+  bool failed =
+      exit.cause() == pb::EXIT_CAUSE_EXITED && (exit.exit_code() != 0 || exit.signal() != 0);
   if (failed && exit.detail().empty())  // a user's first question
-    told.set_detail(last_line_of(attempts_.at(attempt_of(exit.key())).folder.replica(exit.key().replica()) + "/stderr"));
+    told.set_detail(last_line_of(
+        attempts_.at(attempt_of(exit.key())).folder.replica(exit.key().replica()) + "/stderr"));
   add_event(std::move(told));
 }
 
 // --- reports and adoption ----------------------------------------------------------------------------------------
 
-Result<ReportBatch> ProcessLauncher::read_reports(const pb::ReplicaKey& key, std::int64_t after_line,
-                                                  std::size_t lines_max, bool ended) {
+Result<ReportBatch> ProcessLauncher::read_reports(const pb::ReplicaKey& key,
+                                                  std::int64_t after_line, std::size_t lines_max,
+                                                  bool ended) {
   auto* replica = find(key);
   if (replica == nullptr)
     return fail(ErrorCode::not_found, "no attempt prepared for the reports of " + key.replica());

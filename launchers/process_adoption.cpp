@@ -51,7 +51,8 @@ void ProcessLauncher::hand_over(PreparedAttempt& attempt, PreparedReplica& repli
       ++replica.sent_again;
       replica.running = false;
       auto deadline = replica.frame.deadline_at_ms();
-      return start(key, deadline > 0 ? std::optional(milliseconds(deadline - monotonic_ms())) : std::nullopt);
+      return start(key, deadline > 0 ? std::optional(milliseconds(deadline - monotonic_ms()))
+                                     : std::nullopt);
     }
     if (!found)
       return end(key, pb::EXIT_CAUSE_LOST, "its keeper is gone, and so is its process");
@@ -73,14 +74,16 @@ void ProcessLauncher::hand_over(PreparedAttempt& attempt, PreparedReplica& repli
     // Nobody would hold its deadline, and its next attempt may start at once: it must not run on.
     for (auto pid : all_marked(replica.frame.marker()))
       signal_marked(pid, replica.frame.marker(), SIGKILL);
-    return end(key, pb::EXIT_CAUSE_LOST, "its keeper died, and no new one can be started: " + sent.error().message);
+    return end(key, pb::EXIT_CAUSE_LOST,
+               "its keeper died, and no new one can be started: " + sent.error().message);
   }
   if (!replica.kill_at_ms)
     return;
   // What the old keeper was asked last it may never have read.
   pb::KeeperRequest again;
   *again.mutable_stop()->mutable_key() = key;
-  again.mutable_stop()->set_grace_ms(std::max<std::int64_t>(0, *replica.kill_at_ms - monotonic_ms()));
+  again.mutable_stop()->set_grace_ms(
+      std::max<std::int64_t>(0, *replica.kill_at_ms - monotonic_ms()));
   [[maybe_unused]] auto asked = keeper_.send(again);
 }
 
@@ -117,19 +120,21 @@ Result<std::vector<AdoptedReplica>> ProcessLauncher::adopt(const pb::AttemptPlan
 
 /// True where a replica's first start cannot have come so far as to open its output. A restart finds the files of the
 /// start before it, so there we cannot tell.
-bool ProcessLauncher::left_nothing(const PreparedAttempt& attempt, const PreparedReplica& replica) const {
+bool ProcessLauncher::left_nothing(const PreparedAttempt& attempt,
+                                   const PreparedReplica& replica) const {
   auto output = attempt.folder.replica(replica.place.name) + "/stdout";
   return replica.restart == 0 && ::access(output.c_str(), F_OK) != 0;
 }
 
 /// What became of a replica while no agent was there; nothing: it was never started.
-std::optional<AdoptedReplica> ProcessLauncher::adopt_replica(PreparedAttempt& attempt, PreparedReplica& replica) {
+std::optional<AdoptedReplica> ProcessLauncher::adopt_replica(PreparedAttempt& attempt,
+                                                             PreparedReplica& replica) {
   auto folder = attempt.folder.replica(replica.place.name);
   auto exit = newest_exit(folder);
   auto restart = std::max(newest_start(folder).value_or(-1), exit ? exit->key().restart() : -1);
   auto look_at = [&](const ReplicaExit& kept) {
-    if (attempt_of(kept.key()) == attempt_of(attempt.plan) && kept.key().replica() == replica.place.name &&
-        kept.key().restart() >= restart)
+    if (attempt_of(kept.key()) == attempt_of(attempt.plan) &&
+        kept.key().replica() == replica.place.name && kept.key().restart() >= restart)
       exit = kept;
   };
   std::for_each(keeper_.welcome().exits().begin(), keeper_.welcome().exits().end(), look_at);
@@ -164,8 +169,8 @@ std::optional<AdoptedReplica> ProcessLauncher::adopt_replica(PreparedAttempt& at
   if (process) {
     replica.started_at_ms = wall_clock_ms() - age_ms(process->start_ticks);
     if (attempt.plan.deadline_ms() > 0)  // its keeper took the deadline with it
-      replica.frame.set_deadline_at_ms(
-          std::max<std::int64_t>(1, monotonic_ms() - age_ms(process->start_ticks) + attempt.plan.deadline_ms()));
+      replica.frame.set_deadline_at_ms(std::max<std::int64_t>(
+          1, monotonic_ms() - age_ms(process->start_ticks) + attempt.plan.deadline_ms()));
   }
   hand_over(attempt, replica);
   return AdoptedReplica{key, std::nullopt};

@@ -19,7 +19,8 @@ namespace {
 constexpr std::size_t ports_file_bytes_max = 64 * 1024;
 
 AttemptContext context_of(const ProcessLauncherOptions& options, const PreparedAttempt& attempt) {
-  return {&attempt.plan, &attempt.folder, attempt.ports.ports(), &options.base_environment, options.sdk_path};
+  return {&attempt.plan, &attempt.folder, attempt.ports.ports(), &options.base_environment,
+          options.sdk_path};
 }
 
 bool reads_stdout(const PreparedAttempt& attempt, const PreparedReplica& replica) {
@@ -29,13 +30,15 @@ bool reads_stdout(const PreparedAttempt& attempt, const PreparedReplica& replica
 
 /// The user that a replica runs as, where that is honoured.
 std::optional<uid_t> user_of(const PreparedAttempt& attempt, const PreparedReplica& replica) {
-  if (!attempt.plan.options().honor_run_as_user() || !replica.place.task->has_run_as_user() || ::geteuid() != 0)
+  if (!attempt.plan.options().honor_run_as_user() || !replica.place.task->has_run_as_user() ||
+      ::geteuid() != 0)
     return std::nullopt;
   return static_cast<uid_t>(replica.place.task->run_as_user());
 }
 
 /// The environment's value of a name, for the path of a collector.
-std::optional<std::string> value_in(const std::vector<std::string>& environment, std::string_view name) {
+std::optional<std::string> value_in(const std::vector<std::string>& environment,
+                                    std::string_view name) {
   for (const auto& entry : environment)
     if (entry.size() > name.size() && entry.starts_with(name) && entry[name.size()] == '=')
       return entry.substr(name.size() + 1);
@@ -45,16 +48,20 @@ std::optional<std::string> value_in(const std::vector<std::string>& environment,
 /// The file or folder that the collector reads: expanded as an argument is, relative to where the program starts,
 /// and found on this machine where a volume is mounted there.
 Result<std::string> collected_path(const PreparedAttempt& attempt, const ReplicaCommand& command,
-                                   const PlacedVolumes& volumes, const std::string& replica_folder) {
+                                   const PlacedVolumes& volumes,
+                                   const std::string& replica_folder) {
   const auto& how = attempt.plan.metrics_collector();
   if (how.kind() == "stdout")
     return replica_folder + "/stdout";
-  TextExpansion expansion({attempt.plan.parameters_json(), attempt.plan.trial_id(), attempt.plan.sequence()});
-  auto path = expansion.expand(how.path(), [&](std::string_view name) { return value_in(command.environment, name); });
+  TextExpansion expansion(
+      {attempt.plan.parameters_json(), attempt.plan.trial_id(), attempt.plan.sequence()});
+  auto path = expansion.expand(
+      how.path(), [&](std::string_view name) { return value_in(command.environment, name); });
   if (!path)
     return fail(path.error().code, "metricsCollector.path: " + path.error().message);
   if (path->empty())
-    return fail(ErrorCode::invalid_argument, "metricsCollector of kind " + how.kind() + " wants a path");
+    return fail(ErrorCode::invalid_argument,
+                "metricsCollector of kind " + how.kind() + " wants a path");
   if ((*path)[0] != '/')
     *path = command.folder + "/" + *path;
   return volumes.outside(*path);
@@ -145,8 +152,9 @@ pb::KeeperStart frame_of(const ProcessLauncherOptions& options, const PreparedAt
   return frame;
 }
 
-Result<std::vector<std::string>> build_command(const ProcessLauncherOptions& options, PreparedAttempt& attempt,
-                                               PreparedReplica& replica, bool can_mount) {
+Result<std::vector<std::string>> build_command(const ProcessLauncherOptions& options,
+                                               PreparedAttempt& attempt, PreparedReplica& replica,
+                                               bool can_mount) {
   auto context = context_of(options, attempt);
   auto command = command_of(context, replica.place);
   if (!command)
@@ -160,7 +168,8 @@ Result<std::vector<std::string>> build_command(const ProcessLauncherOptions& opt
   }
   auto folder = attempt.folder.replica(replica.place.name);
   const auto& how = attempt.plan.metrics_collector();
-  if (!how.kind().empty() && how.kind() != "sdk" && decides_trial(attempt.plan.training_config(), replica.place)) {
+  if (!how.kind().empty() && how.kind() != "sdk" &&
+      decides_trial(attempt.plan.training_config(), replica.place)) {
     auto path = collected_path(attempt, *command, volumes, folder);
     if (!path)
       return tl::unexpected(path.error());
@@ -197,15 +206,19 @@ Result<void> hand_to_user(const PreparedAttempt& attempt) {
     ::chmod(experiment.substr(0, experiment.rfind('/')).c_str(), 0711);
     for (const auto& path : {trial, attempt.folder.attempt(), attempt.folder.parameters(), folder})
       if (::lchown(path.c_str(), *user, static_cast<gid_t>(-1)) != 0)
-        return fail(ErrorCode::invalid_argument, "runAsUser " + std::to_string(*user) + ": cannot hand over " + path +
-                                                     ": " + std::strerror(errno));
-    for (auto slash = trial.find('/', 1); slash != std::string::npos; slash = trial.find('/', slash + 1)) {
+        return fail(ErrorCode::invalid_argument, "runAsUser " + std::to_string(*user) +
+                                                     ": cannot hand over " + path + ": " +
+                                                     std::strerror(errno));
+    for (auto slash = trial.find('/', 1); slash != std::string::npos;
+         slash = trial.find('/', slash + 1)) {
       auto above = trial.substr(0, slash);
       struct stat status {};
-      if (::stat(above.c_str(), &status) == 0 && status.st_uid != *user && (status.st_mode & S_IXOTH) == 0)
-        return fail(ErrorCode::invalid_argument,
-                    "runAsUser " + std::to_string(*user) + " cannot pass through " + above +
-                        " to the trial's folder: let others pass (chmod o+x), or take another --home");
+      if (::stat(above.c_str(), &status) == 0 && status.st_uid != *user &&
+          (status.st_mode & S_IXOTH) == 0)
+        return fail(
+            ErrorCode::invalid_argument,
+            "runAsUser " + std::to_string(*user) + " cannot pass through " + above +
+                " to the trial's folder: let others pass (chmod o+x), or take another --home");
     }
   }
   return {};
@@ -216,8 +229,9 @@ Result<ReportReader*> reader_of(PreparedAttempt& attempt, PreparedReplica& repli
   bool collects = !how.kind().empty() && how.kind() != "sdk";
   auto folder = attempt.folder.replica(replica.place.name);
   if (!replica.reader)
-    replica.reader.emplace(collects ? folder + "/collected.jsonl" : attempt.folder.reports(replica.place.name),
-                           attempt.key(replica, 0));
+    replica.reader.emplace(
+        collects ? folder + "/collected.jsonl" : attempt.folder.reports(replica.place.name),
+        attempt.key(replica, 0));
   return &*replica.reader;
 }
 

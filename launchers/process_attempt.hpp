@@ -43,7 +43,8 @@ struct PreparedReplica {
   std::uint64_t start_ticks = 0;
   FileDescriptor pidfd;
   std::int64_t started_at_ms = 0;
-  std::optional<std::int64_t> kill_at_ms;  ///< asked to end, killed then (monotonic): a new keeper must hear it too
+  std::optional<std::int64_t>
+      kill_at_ms;         ///< asked to end, killed then (monotonic): a new keeper must hear it too
   pb::KeeperStart frame;  ///< what a new keeper has to know of it
 };
 
@@ -69,8 +70,9 @@ pb::KeeperStart frame_of(const ProcessLauncherOptions& options, const PreparedAt
 
 /// Builds the command of a replica: arguments, environment, volumes, collector. Returns notices.
 /// Errors: invalid_argument, resource_exhausted.
-Result<std::vector<std::string>> build_command(const ProcessLauncherOptions& options, PreparedAttempt& attempt,
-                                               PreparedReplica& replica, bool can_mount);
+Result<std::vector<std::string>> build_command(const ProcessLauncherOptions& options,
+                                               PreparedAttempt& attempt, PreparedReplica& replica,
+                                               bool can_mount);
 
 /// Hands folders and files of the attempt to the user that the file names (`--honor-run-as-user`).
 /// Error: invalid_argument where that user cannot get there.

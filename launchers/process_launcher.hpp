@@ -24,8 +24,8 @@ class ProcessLauncher : public Launcher {
   std::vector<LauncherEvent> poll(Time now) override;
   std::optional<Time> next_wakeup() const override { return std::nullopt; }
   void on_activity(std::function<void()> wake) override;
-  Result<ReportBatch> read_reports(const pb::ReplicaKey& key, std::int64_t after_line, std::size_t lines_max,
-                                   bool ended) override;
+  Result<ReportBatch> read_reports(const pb::ReplicaKey& key, std::int64_t after_line,
+                                   std::size_t lines_max, bool ended) override;
   Result<std::vector<AdoptedReplica>> adopt(const pb::AttemptPlan& plan) override;
   void release(const AttemptKey& attempt) override;
   void renew_lease(std::chrono::milliseconds lease) override;
@@ -40,7 +40,8 @@ class ProcessLauncher : public Launcher {
   Result<void> make_ready(PreparedAttempt& attempt, bool make_folders);
   Result<void> build(PreparedAttempt& attempt, PreparedReplica& replica);
   Result<pb::KeeperRequest> start_request(PreparedAttempt& attempt, PreparedReplica& replica,
-                                          const pb::ReplicaKey& key, std::optional<std::chrono::milliseconds> deadline);
+                                          const pb::ReplicaKey& key,
+                                          std::optional<std::chrono::milliseconds> deadline);
   std::optional<AdoptedReplica> adopt_replica(PreparedAttempt& attempt, PreparedReplica& replica);
   bool left_nothing(const PreparedAttempt& attempt, const PreparedReplica& replica) const;
   void kill_unheld(const PreparedAttempt& attempt) const;

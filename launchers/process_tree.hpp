@@ -65,9 +65,10 @@ FileDescriptor open_process(pid_t pid, std::uint64_t start_ticks);
 
 /// What a pidfd tells of its process.
 struct ProcessEnd {
-  bool ended = false;       ///< it runs no more
-  bool reaped = false;      ///< and its parent has taken its status
-  std::optional<int> status;  ///< as waitpid gives it, where the kernel tells those who are not its parent
+  bool ended = false;   ///< it runs no more
+  bool reaped = false;  ///< and its parent has taken its status
+  std::optional<int>
+      status;  ///< as waitpid gives it, where the kernel tells those who are not its parent
 };
 ProcessEnd end_of(const FileDescriptor& pidfd, pid_t pid);
 

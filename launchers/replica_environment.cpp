@@ -50,15 +50,17 @@ class Environment {
 
 /// Variables of a trial around us (a trial may run `autotune run`) that the inner one must not inherit.
 bool is_of_a_trial(std::string_view entry) {
-  constexpr std::string_view names[] = {"AUTOTUNE_EXPERIMENT_", "AUTOTUNE_TRIAL_", "AUTOTUNE_REPLICA",
-                                        "AUTOTUNE_PARAMETERS",  "AUTOTUNE_REPORT"};
+  constexpr std::string_view names[] = {"AUTOTUNE_EXPERIMENT_", "AUTOTUNE_TRIAL_",
+                                        "AUTOTUNE_REPLICA", "AUTOTUNE_PARAMETERS",
+                                        "AUTOTUNE_REPORT"};
   return std::any_of(std::begin(names), std::end(names),
                      [&](std::string_view name) { return entry.starts_with(name); });
 }
 
 /// A replica's address in the order of `replicas_of`.
 std::string address(const AttemptContext& attempt, std::size_t place) {
-  return std::string(localhost) + ":" + std::to_string(place < attempt.ports.size() ? attempt.ports[place] : 0);
+  return std::string(localhost) + ":" +
+         std::to_string(place < attempt.ports.size() ? attempt.ports[place] : 0);
 }
 
 /// `{"cluster": {role: ["host:port", ...]}, "task": {"type": role, "index": i}}`. An evaluator is no member of the
@@ -73,7 +75,8 @@ std::string tf_config(const AttemptContext& attempt, const ReplicaPlace& replica
     if (task.role() != "evaluator" && task.replicas() > 0)
       cluster += (cluster.empty() ? "" : ", ") + quote_json(task.role()) + ": [" + hosts + "]";
   }
-  return "{\"cluster\": {" + cluster + "}, \"task\": {\"type\": " + quote_json(replica.task->role()) +
+  return "{\"cluster\": {" + cluster +
+         "}, \"task\": {\"type\": " + quote_json(replica.task->role()) +
          ", \"index\": " + std::to_string(replica.index) + "}}";
 }
 
@@ -92,18 +95,20 @@ void set_torchrun(const AttemptContext& attempt, const ReplicaPlace& replica, in
   environment.set("PET_MASTER_ADDR", localhost);
   environment.set("PET_MASTER_PORT", port);
   environment.set("PET_RDZV_ENDPOINT", std::string(localhost) + ":" + port);
-  environment.set("PET_RDZV_ID", attempt.plan->experiment_id() + "-" + attempt.plan->trial_id() + "-" +
-                                     std::to_string(attempt.plan->attempt()));
+  environment.set("PET_RDZV_ID", attempt.plan->experiment_id() + "-" + attempt.plan->trial_id() +
+                                     "-" + std::to_string(attempt.plan->attempt()));
   constexpr std::pair<const char*, const char*> names[] = {
-      {"procPerNode", "PET_NPROC_PER_NODE"}, {"nprocPerNode", "PET_NPROC_PER_NODE"},
+      {"procPerNode", "PET_NPROC_PER_NODE"},  {"nprocPerNode", "PET_NPROC_PER_NODE"},
       {"nProcPerNode", "PET_NPROC_PER_NODE"}, {"maxRestarts", "PET_MAX_RESTARTS"},
-      {"rdzvBackend", "PET_RDZV_BACKEND"},   {"rdzvConf", "PET_RDZV_CONF"}};
+      {"rdzvBackend", "PET_RDZV_BACKEND"},    {"rdzvConf", "PET_RDZV_CONF"}};
   for (const auto& [theirs, variable] : names)
     if (const auto* value = config->find(theirs))
-      environment.set(variable, value->as_string() != nullptr ? *value->as_string() : to_json(*value));
+      environment.set(variable,
+                      value->as_string() != nullptr ? *value->as_string() : to_json(*value));
 }
 
-void set_framework(const AttemptContext& attempt, const ReplicaPlace& replica, Environment& environment) {
+void set_framework(const AttemptContext& attempt, const ReplicaPlace& replica,
+                   Environment& environment) {
   const auto& training = attempt.plan->training_config();
   if (training.type() == "tensorflow") {
     environment.set("TF_CONFIG", tf_config(attempt, replica));
@@ -122,7 +127,8 @@ void set_framework(const AttemptContext& attempt, const ReplicaPlace& replica, E
   }
 }
 
-Result<void> set_gpus(const AttemptContext& attempt, const ReplicaPlace& replica, Environment& environment) {
+Result<void> set_gpus(const AttemptContext& attempt, const ReplicaPlace& replica,
+                      Environment& environment) {
   const auto& plan = *attempt.plan;
   int before = 0;
   for (const auto& one : replicas_of(plan)) {
@@ -134,9 +140,10 @@ Result<void> set_gpus(const AttemptContext& attempt, const ReplicaPlace& replica
   if (wanted <= 0)
     return {};
   if (before + wanted > plan.gpus_size())
-    return fail(ErrorCode::invalid_argument,
-                replica.name + " wants " + std::to_string(wanted) + " GPUs, but this attempt was given " +
-                    std::to_string(plan.gpus_size()) + " for all its replicas");
+    return fail(ErrorCode::invalid_argument, replica.name + " wants " + std::to_string(wanted) +
+                                                 " GPUs, but this attempt was given " +
+                                                 std::to_string(plan.gpus_size()) +
+                                                 " for all its replicas");
   std::string ids;
   for (int i = before; i < before + wanted; ++i)
     ids += (ids.empty() ? "" : ",") + plan.gpus(i);
@@ -145,7 +152,8 @@ Result<void> set_gpus(const AttemptContext& attempt, const ReplicaPlace& replica
   return {};
 }
 
-void set_trial(const AttemptContext& attempt, const ReplicaPlace& replica, Environment& environment) {
+void set_trial(const AttemptContext& attempt, const ReplicaPlace& replica,
+               Environment& environment) {
   const auto& plan = *attempt.plan;
   environment.set("AUTOTUNE_EXPERIMENT_ID", plan.experiment_id());
   environment.set("AUTOTUNE_EXPERIMENT_NAME", plan.experiment_name());
@@ -193,15 +201,17 @@ std::string known_secrets(const pb::AttemptPlan& plan) {
   return names.empty() ? "none" : names;
 }
 
-Result<void> set_container(const AttemptContext& attempt, const ReplicaPlace& replica, TextExpansion& expansion,
-                           Environment& environment, std::vector<std::string>& notices) {
+Result<void> set_container(const AttemptContext& attempt, const ReplicaPlace& replica,
+                           TextExpansion& expansion, Environment& environment,
+                           std::vector<std::string>& notices) {
   const auto& plan = *attempt.plan;
   const auto& container = replica.task->container();
   for (const auto& from : container.env_from()) {
     const auto* secret = find_secret(plan, from.secret());
     if (secret == nullptr && !from.optional())
-      return fail(ErrorCode::invalid_argument, "envFrom names the Secret '" + from.secret() +
-                                                   "', which is unknown; known are: " + known_secrets(plan));
+      return fail(ErrorCode::invalid_argument,
+                  "envFrom names the Secret '" + from.secret() +
+                      "', which is unknown; known are: " + known_secrets(plan));
     if (secret != nullptr)
       for (const auto& [key, value] : secret->data())
         environment.set(from.prefix() + key, value);
@@ -212,15 +222,17 @@ Result<void> set_container(const AttemptContext& attempt, const ReplicaPlace& re
       if (value)
         environment.set(variable.name(), *value);
       else if (!variable.secret_ref().optional())
-        return fail(ErrorCode::invalid_argument, "env " + variable.name() + ": " + value.error().message);
+        return fail(ErrorCode::invalid_argument,
+                    "env " + variable.name() + ": " + value.error().message);
     } else if (!variable.field_path().empty()) {
       auto value = field_value(attempt, replica, variable.field_path());
       environment.set(variable.name(), value.value_or(std::string()));
       if (!value)
-        notices.push_back("env " + variable.name() + " is empty: fieldPath " + variable.field_path() +
-                          " exists on Kubernetes only");
+        notices.push_back("env " + variable.name() + " is empty: fieldPath " +
+                          variable.field_path() + " exists on Kubernetes only");
     } else {
-      auto value = expansion.expand(variable.value(), [&](std::string_view name) { return environment.find(name); });
+      auto value = expansion.expand(variable.value(),
+                                    [&](std::string_view name) { return environment.find(name); });
       if (!value)
         return fail(value.error().code, "env " + variable.name() + ": " + value.error().message);
       environment.set(variable.name(), *value);
@@ -282,10 +294,11 @@ Result<ReplicaCommand> command_of(const AttemptContext& attempt, const ReplicaPl
   const auto& plan = *attempt.plan;
   const auto& container = replica.task->container();
   if (container.command().empty() && container.args().empty())
-    return fail(ErrorCode::invalid_argument,
-                "the container of role '" + replica.task->role() +
-                    "' has no command: an image's own entry point is only known where images are used "
-                    "(launcher kubernetes or container)");
+    return fail(
+        ErrorCode::invalid_argument,
+        "the container of role '" + replica.task->role() +
+            "' has no command: an image's own entry point is only known where images are used "
+            "(launcher kubernetes or container)");
   ReplicaCommand command;
   Environment base(attempt.base_environment->size() + 32);
   Environment own(32);  // what $(NAME) may name
@@ -309,7 +322,8 @@ Result<ReplicaCommand> command_of(const AttemptContext& attempt, const ReplicaPl
   for (const auto& entry : *attempt.base_environment) {
     auto equals = entry.find('=');
     if (equals != std::string::npos && !is_of_a_trial(entry))
-      base.set(std::string_view(entry).substr(0, equals), std::string_view(entry).substr(equals + 1));
+      base.set(std::string_view(entry).substr(0, equals),
+               std::string_view(entry).substr(equals + 1));
   }
   for (const auto& entry : own.take()) {
     auto equals = entry.find('=');
@@ -336,8 +350,8 @@ Result<std::string> secret_value(const pb::AttemptPlan& plan, const std::string&
   std::string keys;
   for (const auto& one : secret->data())
     keys += (keys.empty() ? "" : ", ") + one.first;
-  return fail(ErrorCode::not_found, "the Secret '" + name + "' has no key '" + key + "'; it has: " +
-                                        (keys.empty() ? "none" : keys));
+  return fail(ErrorCode::not_found, "the Secret '" + name + "' has no key '" + key +
+                                        "'; it has: " + (keys.empty() ? "none" : keys));
 }
 
 std::string find_sdk() {

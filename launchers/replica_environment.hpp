@@ -13,9 +13,9 @@ namespace autotune {
 /// One replica of a plan.
 struct ReplicaPlace {
   const pb::Task* task = nullptr;
-  int index = 0;      ///< within its role
-  int rank = 0;       ///< among all replicas: the master first, then in the order of the file
-  std::string name;   ///< "worker-0"
+  int index = 0;     ///< within its role
+  int rank = 0;      ///< among all replicas: the master first, then in the order of the file
+  std::string name;  ///< "worker-0"
 };
 
 /// All replicas of a plan in the order of the file.
@@ -30,7 +30,7 @@ struct AttemptContext {
   const JobFolder* folder = nullptr;
   std::vector<std::uint16_t> ports;
   const std::vector<std::string>* base_environment = nullptr;  ///< NAME=VALUE
-  std::string sdk_path;   ///< appended to PYTHONPATH; empty: not
+  std::string sdk_path;  ///< appended to PYTHONPATH; empty: not
 };
 
 struct ReplicaCommand {

@@ -22,7 +22,8 @@ std::optional<double> special(std::string_view word) {
   if (word == "NaN" || word == "nan")
     return std::numeric_limits<double>::quiet_NaN();
   if (word == "Infinity" || word == "inf" || word == "infinity")
-    return minus ? -std::numeric_limits<double>::infinity() : std::numeric_limits<double>::infinity();
+    return minus ? -std::numeric_limits<double>::infinity()
+                 : std::numeric_limits<double>::infinity();
   return std::nullopt;
 }
 
@@ -48,7 +49,8 @@ class Scanner {
       return false;
     const char* begin = at_;
     for (; at_ != end_ && *at_ != '"'; ++at_)
-      if (*at_ == '\\' || static_cast<unsigned char>(*at_) < 0x20 || static_cast<unsigned char>(*at_) >= 0x80)
+      if (*at_ == '\\' || static_cast<unsigned char>(*at_) < 0x20 ||
+          static_cast<unsigned char>(*at_) >= 0x80)
         return false;
     if (at_ == end_)
       return false;
@@ -162,7 +164,8 @@ bool scan(std::string_view text, ReportLine& line, Metrics& metrics) {
         return false;
       }
     } else {
-      double ignored = 0;  // of others' making: numbers are common, the rest is left to the real parser
+      double ignored =
+          0;  // of others' making: numbers are common, the rest is left to the real parser
       if (!scanner.number(ignored))
         return false;
     }

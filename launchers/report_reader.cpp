@@ -30,7 +30,8 @@ Result<ReportBatch> ReportReader::read(std::int64_t after_line, std::size_t line
     batch.last_line = std::max(at_.line, after_line);
     if (errno == ENOENT || errno == ENOTDIR)
       return batch;
-    return fail(ErrorCode::failed_precondition, "cannot read " + path_ + ": " + std::strerror(errno));
+    return fail(ErrorCode::failed_precondition,
+                "cannot read " + path_ + ": " + std::strerror(errno));
   }
   if (!S_ISREG(status.st_mode))
     return fail(ErrorCode::failed_precondition, path_ + " is no regular file");
@@ -54,7 +55,8 @@ Result<ReportBatch> ReportReader::read(std::int64_t after_line, std::size_t line
     if (n < 0 && errno == EINTR)
       continue;
     if (n < 0)
-      return fail(ErrorCode::failed_precondition, "cannot read " + path_ + ": " + std::strerror(errno));
+      return fail(ErrorCode::failed_precondition,
+                  "cannot read " + path_ + ": " + std::strerror(errno));
     auto size = static_cast<std::size_t>(n);
     bool last = size < want;
     auto used = take_lines({buffer_.data(), size}, last && ended, after_line, lines_max, batch);
@@ -66,7 +68,8 @@ Result<ReportBatch> ReportReader::read(std::int64_t after_line, std::size_t line
     if (last)
       break;
     if (used == 0)
-      want = std::min(want * 4, limits_.line_bytes_max + 2);  // a long line: take more of it at once
+      want =
+          std::min(want * 4, limits_.line_bytes_max + 2);  // a long line: take more of it at once
   }
   if (buffer_.size() > limits_.chunk_bytes)
     std::string().swap(buffer_);
@@ -74,7 +77,8 @@ Result<ReportBatch> ReportReader::read(std::int64_t after_line, std::size_t line
   return batch;
 }
 
-bool ReportReader::full(const ReportBatch& batch, std::size_t lines_max, std::int64_t first_line) const {
+bool ReportReader::full(const ReportBatch& batch, std::size_t lines_max,
+                        std::int64_t first_line) const {
   return batch.reports.size() + batch.bad_lines.size() >= lines_max ||
          at_.line - first_line >= limits_.skipped_lines_max;
 }

@@ -33,18 +33,18 @@ class ReportReader {
 
  private:
   struct Cursor {
-    off_t offset = 0;           // of the first byte not yet understood
-    std::int64_t line = 0;      // lines before it
+    off_t offset = 0;       // of the first byte not yet understood
+    std::int64_t line = 0;  // lines before it
     std::int64_t next_step = 0;
-    bool skipping = false;      // inside a line that is too long
-    bool half_taken = false;    // the last line was taken without its newline, which may still come
+    bool skipping = false;    // inside a line that is too long
+    bool half_taken = false;  // the last line was taken without its newline, which may still come
     ino_t inode = 0;
   };
 
   void take_line(std::string_view text, std::int64_t after_line, ReportBatch& batch);
   void bad_line(std::string_view text, std::int64_t after_line, ReportBatch& batch);
-  std::size_t take_lines(std::string_view chunk, bool last, std::int64_t after_line, std::size_t lines_max,
-                         ReportBatch& batch);
+  std::size_t take_lines(std::string_view chunk, bool last, std::int64_t after_line,
+                         std::size_t lines_max, ReportBatch& batch);
   bool full(const ReportBatch& batch, std::size_t lines_max, std::int64_t first_line) const;
 
   std::string path_;

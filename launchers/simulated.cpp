@@ -10,7 +10,9 @@ namespace {
 
 using std::chrono::milliseconds;
 
-AttemptKey attempt_of(const pb::ReplicaKey& key) { return {key.experiment_id(), key.sequence(), key.attempt()}; }
+AttemptKey attempt_of(const pb::ReplicaKey& key) {
+  return {key.experiment_id(), key.sequence(), key.attempt()};
+}
 AttemptKey attempt_of(const pb::AttemptPlan& plan) {
   return {plan.experiment_id(), plan.sequence(), plan.attempt()};
 }
@@ -22,7 +24,9 @@ SimulatedLauncher::SimulatedLauncher(SimulatedOptions options) : options_(std::m
     options_.behaviour = formula_behaviour;
 }
 
-Time SimulatedLauncher::now() const { return options_.clock ? options_.clock() : Time::clock::now(); }
+Time SimulatedLauncher::now() const {
+  return options_.clock ? options_.clock() : Time::clock::now();
+}
 
 void SimulatedLauncher::on_activity(std::function<void()> wake) { wake_ = std::move(wake); }
 
@@ -57,8 +61,8 @@ Result<void> SimulatedLauncher::prepare(const pb::AttemptPlan& plan) {
 }
 
 void SimulatedLauncher::push(Time at, What what, const Replica& replica, LauncherEvent event) {
-  queue_.push({at, order_++, what, attempt_of(replica.key), replica.key.replica(), replica.generation,
-               std::move(event)});
+  queue_.push({at, order_++, what, attempt_of(replica.key), replica.key.replica(),
+               replica.generation, std::move(event)});
 }
 
 void SimulatedLauncher::start(const pb::ReplicaKey& key, std::optional<milliseconds> deadline) {
@@ -83,7 +87,8 @@ void SimulatedLauncher::start(const pb::ReplicaKey& key, std::optional<milliseco
   if (uniform_of(random) < faults.failed_spawn)
     replica->run.spawn_error = "simulated: no process could be started";
   bool lost = uniform_of(random) < faults.lost;
-  auto lost_after = replica->run.duration * static_cast<std::int64_t>(uniform_of(random) * 1000) / 1000;
+  auto lost_after =
+      replica->run.duration * static_cast<std::int64_t>(uniform_of(random) * 1000) / 1000;
   replica->late = uniform_of(random) < faults.late_events;
   replica->doubled = uniform_of(random) < faults.doubled_events;
   replica->run.ignores_term = replica->run.ignores_term || uniform_of(random) < faults.ignores_term;
@@ -103,13 +108,15 @@ void SimulatedLauncher::start(const pb::ReplicaKey& key, std::optional<milliseco
   if (lost && (!deadline || lost_after < *deadline))
     end_at(*replica, begin + lost_after, pb::EXIT_CAUSE_LOST, 0, 0);
   else if (deadline && begin + *deadline < end)
-    end_at(*replica, begin + *deadline, pb::EXIT_CAUSE_DEADLINE, 0, replica->run.ignores_term ? SIGKILL : SIGTERM);
+    end_at(*replica, begin + *deadline, pb::EXIT_CAUSE_DEADLINE, 0,
+           replica->run.ignores_term ? SIGKILL : SIGTERM);
   else
     end_at(*replica, end, pb::EXIT_CAUSE_EXITED, replica->run.exit_code, replica->run.signal);
   wake();
 }
 
-void SimulatedLauncher::end_at(Replica& replica, Time at, pb::ExitCause cause, int exit_code, int signal) {
+void SimulatedLauncher::end_at(Replica& replica, Time at, pb::ExitCause cause, int exit_code,
+                               int signal) {
   ++replica.generation;
   replica.end = at;
   replica.exit.set_cause(cause);
@@ -120,7 +127,8 @@ void SimulatedLauncher::end_at(Replica& replica, Time at, pb::ExitCause cause, i
 
 void SimulatedLauncher::stop(const pb::ReplicaKey& key, milliseconds grace) {
   auto* replica = find(key);
-  if (replica == nullptr || !replica->started || replica->ended || replica->key.restart() != key.restart())
+  if (replica == nullptr || !replica->started || replica->ended ||
+      replica->key.restart() != key.restart())
     return;
   auto at = now();
   bool deaf = replica->run.ignores_term && grace.count() > 0;
@@ -135,9 +143,11 @@ void SimulatedLauncher::finish(Replica& replica) {
   replica.ended = true;
   --running_;
   auto ran = replica.end - replica.begin;
-  std::erase_if(replica.run.reports, [&](const SimulatedReport& report) { return report.after > ran; });
+  std::erase_if(replica.run.reports,
+                [&](const SimulatedReport& report) { return report.after > ran; });
   if (!replica.written.empty()) {
-    replica.written.insert(replica.written.end(), replica.run.reports.begin(), replica.run.reports.end());
+    replica.written.insert(replica.written.end(), replica.run.reports.begin(),
+                           replica.run.reports.end());
     replica.run.reports = std::move(replica.written);
     replica.written.clear();
   }
@@ -167,7 +177,8 @@ void SimulatedLauncher::deliver(Due due, std::vector<LauncherEvent>& events) {
     event = replica.exit;
   }
   auto random = simulated_random(options_.seed ^ 0xfa17, replica.key);
-  auto lateness = options_.faults.lateness * static_cast<std::int64_t>(uniform_of(random) * 1000) / 1000;
+  auto lateness =
+      options_.faults.lateness * static_cast<std::int64_t>(uniform_of(random) * 1000) / 1000;
   if (replica.doubled)
     push(due.at + lateness, What::again, replica, event);
   if (replica.late)
@@ -227,8 +238,9 @@ std::vector<pb::ReplicaKey> SimulatedLauncher::running_now() const {
   return keys;
 }
 
-Result<ReportBatch> SimulatedLauncher::read_reports(const pb::ReplicaKey& key, std::int64_t after_line,
-                                                    std::size_t lines_max, bool) {
+Result<ReportBatch> SimulatedLauncher::read_reports(const pb::ReplicaKey& key,
+                                                    std::int64_t after_line, std::size_t lines_max,
+                                                    bool) {
   ReportBatch batch;
   batch.last_line = after_line;
   auto* replica = find(key);
@@ -238,8 +250,9 @@ Result<ReportBatch> SimulatedLauncher::read_reports(const pb::ReplicaKey& key, s
   auto before = static_cast<std::int64_t>(replica->written.size());
   auto count = before + static_cast<std::int64_t>(replica->run.reports.size());
   for (auto line = after_line + 1; line <= count; ++line) {
-    const auto& one = line <= before ? replica->written[static_cast<std::size_t>(line - 1)]
-                                     : replica->run.reports[static_cast<std::size_t>(line - 1 - before)];
+    const auto& one = line <= before
+                          ? replica->written[static_cast<std::size_t>(line - 1)]
+                          : replica->run.reports[static_cast<std::size_t>(line - 1 - before)];
     if (!replica->ended && line > before && one.after > ran)
       break;
     if (batch.reports.size() >= lines_max) {

@@ -34,16 +34,17 @@ struct SimulatedRun {
 };
 
 /// Decides what a replica does; called at each start.
-using SimulatedBehaviour = std::function<Result<SimulatedRun>(const pb::AttemptPlan&, const pb::ReplicaKey&)>;
+using SimulatedBehaviour =
+    std::function<Result<SimulatedRun>(const pb::AttemptPlan&, const pb::ReplicaKey&)>;
 
 /// How often things go wrong, each a probability per replica start; drawn from the seed and the replica's key, so
 /// that the order of calls changes nothing.
 struct SimulatedFaults {
-  double failed_spawn = 0;   ///< ends with SPAWN_FAILED
-  double lost = 0;           ///< ends at a random time with cause LOST
-  double late_events = 0;    ///< started and exit come up to `lateness` late
-  double doubled_events = 0; ///< started and exit come twice
-  double ignores_term = 0;   ///< TERM is not heard, only KILL
+  double failed_spawn = 0;    ///< ends with SPAWN_FAILED
+  double lost = 0;            ///< ends at a random time with cause LOST
+  double late_events = 0;     ///< started and exit come up to `lateness` late
+  double doubled_events = 0;  ///< started and exit come twice
+  double ignores_term = 0;    ///< TERM is not heard, only KILL
   std::chrono::nanoseconds lateness{std::chrono::seconds(2)};
 };
 
@@ -83,8 +84,8 @@ class SimulatedLauncher : public Launcher {
   std::vector<LauncherEvent> poll(Time now) override;
   std::optional<Time> next_wakeup() const override;
   void on_activity(std::function<void()> wake) override;
-  Result<ReportBatch> read_reports(const pb::ReplicaKey& key, std::int64_t after_line, std::size_t lines_max,
-                                   bool ended) override;
+  Result<ReportBatch> read_reports(const pb::ReplicaKey& key, std::int64_t after_line,
+                                   std::size_t lines_max, bool ended) override;
   Result<std::vector<AdoptedReplica>> adopt(const pb::AttemptPlan& plan) override;
   void release(const AttemptKey& attempt) override;
   void renew_lease(std::chrono::milliseconds lease) override;
@@ -107,8 +108,8 @@ class SimulatedLauncher : public Launcher {
     bool started = false;                  // at least once
     bool ended = false;
     Time begin{};
-    Time end{};         // when it is gone, as things stand
-    ReplicaExit exit;   // how, as things stand
+    Time end{};                   // when it is gone, as things stand
+    ReplicaExit exit;             // how, as things stand
     std::int64_t generation = 0;  // counts changes of `end`: older events in the queue are void
     bool late = false;
     bool doubled = false;
@@ -126,7 +127,9 @@ class SimulatedLauncher : public Launcher {
     std::string replica;
     std::int64_t generation = 0;
     LauncherEvent event;  // of What::again
-    bool operator>(const Due& other) const { return at != other.at ? at > other.at : order > other.order; }
+    bool operator>(const Due& other) const {
+      return at != other.at ? at > other.at : order > other.order;
+    }
   };
 
   Time now() const;

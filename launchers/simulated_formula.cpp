@@ -26,7 +26,9 @@ std::mt19937_64 simulated_random(std::uint64_t seed, const pb::ReplicaKey& key) 
   return std::mt19937_64(mixed);
 }
 
-double uniform_of(std::mt19937_64& random) { return static_cast<double>(random() >> 11) * 0x1.0p-53; }
+double uniform_of(std::mt19937_64& random) {
+  return static_cast<double>(random() >> 11) * 0x1.0p-53;
+}
 
 namespace {
 
@@ -39,7 +41,8 @@ double normal(std::mt19937_64& random) {
 /// The options of a plan with the names that formulas may use.
 class Formulas {
  public:
-  Formulas(Value options, Value parameters) : options_(std::move(options)), parameters_(std::move(parameters)) {}
+  Formulas(Value options, Value parameters)
+      : options_(std::move(options)), parameters_(std::move(parameters)) {}
 
   void set(std::string_view name, double value) {
     for (auto& [known, old] : variables_)
@@ -81,12 +84,14 @@ Result<Value> object_of(const std::string& json, const char* what) {
     return Value(Object{});
   auto read = parse_json(json);
   if (!read || read->as_object() == nullptr)
-    return fail(ErrorCode::invalid_argument, std::string("launcher simulated: ") + what + " is no JSON object");
+    return fail(ErrorCode::invalid_argument,
+                std::string("launcher simulated: ") + what + " is no JSON object");
   return read;
 }
 
 /// One report's metrics: the objective under "default" and what `metrics` names.
-Result<std::vector<std::pair<std::string, double>>> metrics_at(const Formulas& formulas, std::string_view formula,
+Result<std::vector<std::pair<std::string, double>>> metrics_at(const Formulas& formulas,
+                                                               std::string_view formula,
                                                                double noise) {
   std::vector<std::pair<std::string, double>> metrics;
   auto value = formulas.value(formula, 0);
@@ -123,10 +128,12 @@ Result<SimulatedRun> formula_behaviour(const pb::AttemptPlan& plan, const pb::Re
       return tl::unexpected(number->error());
   SimulatedRun run;
   constexpr double seconds_max = 3.0e8;  // ten years
-  run.duration = nanoseconds(static_cast<std::int64_t>(std::clamp(*seconds, 0.0, seconds_max) * 1e9));
+  run.duration =
+      nanoseconds(static_cast<std::int64_t>(std::clamp(*seconds, 0.0, seconds_max) * 1e9));
   bool fails = uniform_of(random) < *fail_rate;
   auto count = static_cast<std::int64_t>(std::clamp(*reports, 0.0, 1e6));
-  const auto& first = plan.training_config().tasks_size() > 0 ? plan.training_config().tasks(0).role() : "worker";
+  const auto& first =
+      plan.training_config().tasks_size() > 0 ? plan.training_config().tasks(0).role() : "worker";
   bool reports_here = key.replica() == first + "-0";
   formulas.set("steps", static_cast<double>(count));
   for (std::int64_t step = 0; reports_here && step < (fails ? count / 2 : count); ++step) {
@@ -136,8 +143,8 @@ Result<SimulatedRun> formula_behaviour(const pb::AttemptPlan& plan, const pb::Re
                               *noise * normal(random));
     if (!metrics)
       return tl::unexpected(metrics.error());
-    run.reports.push_back({run.duration * (step + 1) / (count + 1), pb::REPORT_KIND_INTERMEDIATE, step,
-                           std::move(*metrics)});
+    run.reports.push_back({run.duration * (step + 1) / (count + 1), pb::REPORT_KIND_INTERMEDIATE,
+                           step, std::move(*metrics)});
   }
   if (fails) {
     run.duration /= 2;

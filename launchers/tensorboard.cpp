@@ -29,8 +29,22 @@ constexpr std::size_t footer_bytes = 4;   // CRC of the data
 constexpr int folder_depth_max = 3;
 
 // Numbers of fields and types in tensorflow/core: event.proto, summary.proto, tensor.proto, types.proto.
-enum { event_step = 2, event_summary = 5, summary_value = 1, value_tag = 1, value_simple = 2, value_tensor = 8 };
-enum { tensor_dtype = 1, tensor_content = 4, tensor_floats = 5, tensor_doubles = 6, tensor_ints = 7, tensor_int64s = 10 };
+enum {
+  event_step = 2,
+  event_summary = 5,
+  summary_value = 1,
+  value_tag = 1,
+  value_simple = 2,
+  value_tensor = 8
+};
+enum {
+  tensor_dtype = 1,
+  tensor_content = 4,
+  tensor_floats = 5,
+  tensor_doubles = 6,
+  tensor_ints = 7,
+  tensor_int64s = 10
+};
 enum { dt_float = 1, dt_double = 2, dt_int32 = 3, dt_int64 = 9 };
 
 template <class T>
@@ -43,9 +57,11 @@ T little_endian(const char* bytes) {
 /// Calls `visit(field number, wire type, stream)` for each field; it returns false to have the field skipped.
 template <class Visit>
 bool for_each_field(std::string_view bytes, Visit visit) {
-  CodedInputStream stream(reinterpret_cast<const std::uint8_t*>(bytes.data()), static_cast<int>(bytes.size()));
+  CodedInputStream stream(reinterpret_cast<const std::uint8_t*>(bytes.data()),
+                          static_cast<int>(bytes.size()));
   while (auto tag = stream.ReadTag()) {
-    if (!visit(WireFormatLite::GetTagFieldNumber(tag), WireFormatLite::GetTagWireType(tag), stream) &&
+    if (!visit(WireFormatLite::GetTagFieldNumber(tag), WireFormatLite::GetTagWireType(tag),
+               stream) &&
         !WireFormatLite::SkipField(&stream, tag))
       return false;
   }
@@ -59,7 +75,8 @@ bool read_bytes(CodedInputStream& stream, std::string& bytes) {
 
 /// The first number of a packed field or of a single one.
 template <class T>
-void read_numbers(CodedInputStream& stream, WireFormatLite::WireType wire, std::optional<double>& value) {
+void read_numbers(CodedInputStream& stream, WireFormatLite::WireType wire,
+                  std::optional<double>& value) {
   std::string bytes;
   if (wire == WireFormatLite::WIRETYPE_LENGTH_DELIMITED) {
     if (read_bytes(stream, bytes) && bytes.size() >= sizeof(T) && !value)
@@ -71,13 +88,15 @@ void read_numbers(CodedInputStream& stream, WireFormatLite::WireType wire, std::
     value = static_cast<double>(number);
 }
 
-void read_varint(CodedInputStream& stream, WireFormatLite::WireType wire, std::optional<double>& value) {
+void read_varint(CodedInputStream& stream, WireFormatLite::WireType wire,
+                 std::optional<double>& value) {
   std::uint64_t number = 0;
   std::string bytes;
   if (wire == WireFormatLite::WIRETYPE_LENGTH_DELIMITED) {
     if (!read_bytes(stream, bytes))
       return;
-    CodedInputStream packed(reinterpret_cast<const std::uint8_t*>(bytes.data()), static_cast<int>(bytes.size()));
+    CodedInputStream packed(reinterpret_cast<const std::uint8_t*>(bytes.data()),
+                            static_cast<int>(bytes.size()));
     if (!packed.ReadVarint64(&number))
       return;
   } else if (!stream.ReadVarint64(&number)) {
@@ -91,19 +110,20 @@ std::optional<double> tensor_number(std::string_view bytes) {
   std::uint64_t type = 0;
   std::string content;
   std::optional<double> value;
-  bool whole = for_each_field(bytes, [&](int field, WireFormatLite::WireType wire, CodedInputStream& stream) {
-    if (field == tensor_dtype && wire == WireFormatLite::WIRETYPE_VARINT)
-      return stream.ReadVarint64(&type);
-    if (field == tensor_content && wire == WireFormatLite::WIRETYPE_LENGTH_DELIMITED)
-      return read_bytes(stream, content);
-    if (field == tensor_floats)
-      return read_numbers<float>(stream, wire, value), true;
-    if (field == tensor_doubles)
-      return read_numbers<double>(stream, wire, value), true;
-    if (field == tensor_ints || field == tensor_int64s)
-      return read_varint(stream, wire, value), true;
-    return false;
-  });
+  bool whole = for_each_field(
+      bytes, [&](int field, WireFormatLite::WireType wire, CodedInputStream& stream) {
+        if (field == tensor_dtype && wire == WireFormatLite::WIRETYPE_VARINT)
+          return stream.ReadVarint64(&type);
+        if (field == tensor_content && wire == WireFormatLite::WIRETYPE_LENGTH_DELIMITED)
+          return read_bytes(stream, content);
+        if (field == tensor_floats)
+          return read_numbers<float>(stream, wire, value), true;
+        if (field == tensor_doubles)
+          return read_numbers<double>(stream, wire, value), true;
+        if (field == tensor_ints || field == tensor_int64s)
+          return read_varint(stream, wire, value), true;
+        return false;
+      });
   if (!whole)
     return std::nullopt;
   if (type == dt_float && content.size() == sizeof(float))
@@ -120,23 +140,24 @@ std::optional<double> tensor_number(std::string_view bytes) {
 std::optional<double> summary_number(std::string_view bytes, const std::string& tag) {
   std::string found_tag;
   std::optional<double> value;
-  bool whole = for_each_field(bytes, [&](int field, WireFormatLite::WireType wire, CodedInputStream& stream) {
-    if (field == value_tag && wire == WireFormatLite::WIRETYPE_LENGTH_DELIMITED)
-      return read_bytes(stream, found_tag);
-    if (field == value_simple && wire == WireFormatLite::WIRETYPE_FIXED32) {
-      std::uint32_t bits = 0;
-      bool read = stream.ReadLittleEndian32(&bits);
-      value = std::bit_cast<float>(bits);
-      return read;
-    }
-    if (field == value_tensor && wire == WireFormatLite::WIRETYPE_LENGTH_DELIMITED) {
-      std::string tensor;
-      bool read = read_bytes(stream, tensor);
-      value = tensor_number(tensor);
-      return read;
-    }
-    return false;
-  });
+  bool whole = for_each_field(
+      bytes, [&](int field, WireFormatLite::WireType wire, CodedInputStream& stream) {
+        if (field == value_tag && wire == WireFormatLite::WIRETYPE_LENGTH_DELIMITED)
+          return read_bytes(stream, found_tag);
+        if (field == value_simple && wire == WireFormatLite::WIRETYPE_FIXED32) {
+          std::uint32_t bits = 0;
+          bool read = stream.ReadLittleEndian32(&bits);
+          value = std::bit_cast<float>(bits);
+          return read;
+        }
+        if (field == value_tensor && wire == WireFormatLite::WIRETYPE_LENGTH_DELIMITED) {
+          std::string tensor;
+          bool read = read_bytes(stream, tensor);
+          value = tensor_number(tensor);
+          return read;
+        }
+        return false;
+      });
   return whole && found_tag == tag ? value : std::nullopt;
 }
 
@@ -146,12 +167,15 @@ std::vector<std::string> event_files(const std::string& path, std::size_t files_
   std::error_code code;
   if (fs::is_regular_file(path, code))
     return {path};
-  fs::recursive_directory_iterator entries(path, fs::directory_options::skip_permission_denied, code);
-  for (; !code && entries != fs::recursive_directory_iterator() && found.size() < files_max; entries.increment(code)) {
+  fs::recursive_directory_iterator entries(path, fs::directory_options::skip_permission_denied,
+                                           code);
+  for (; !code && entries != fs::recursive_directory_iterator() && found.size() < files_max;
+       entries.increment(code)) {
     if (entries.depth() >= folder_depth_max)
       entries.disable_recursion_pending();
     std::error_code ignored;
-    if (entries->path().filename().string().find("tfevents") != std::string::npos && entries->is_regular_file(ignored))
+    if (entries->path().filename().string().find("tfevents") != std::string::npos &&
+        entries->is_regular_file(ignored))
       found.push_back(entries->path().string());
   }
   std::sort(found.begin(), found.end(), [](const std::string& a, const std::string& b) {
@@ -163,7 +187,8 @@ std::vector<std::string> event_files(const std::string& path, std::size_t files_
 
 class TensorboardCollector : public Collector {
  public:
-  TensorboardCollector(std::string folder, std::string tag, const std::string& target, CollectorLimits limits)
+  TensorboardCollector(std::string folder, std::string tag, const std::string& target,
+                       CollectorLimits limits)
       : folder_(std::move(folder)), tag_(std::move(tag)), collected_(target), limits_(limits) {}
 
   Result<void> collect(bool ended) override {
@@ -245,7 +270,8 @@ EventRecord first_record(std::string_view bytes, std::size_t record_bytes_max) {
   if (bytes.size() < header_bytes)
     return record;
   auto length = little_endian<std::uint64_t>(bytes.data());
-  if (little_endian<std::uint32_t>(bytes.data() + 8) != masked_crc32c(bytes.substr(0, 8)) || length > record_bytes_max) {
+  if (little_endian<std::uint32_t>(bytes.data() + 8) != masked_crc32c(bytes.substr(0, 8)) ||
+      length > record_bytes_max) {
     record.broken = true;
     return record;
   }
@@ -262,30 +288,32 @@ EventRecord first_record(std::string_view bytes, std::size_t record_bytes_max) {
 std::vector<EventScalar> scalars_in(std::string_view event, const std::string& tag) {
   std::int64_t step = 0;
   std::vector<double> values;
-  bool whole = for_each_field(event, [&](int field, WireFormatLite::WireType wire, CodedInputStream& stream) {
-    if (field == event_step && wire == WireFormatLite::WIRETYPE_VARINT) {
-      std::uint64_t number = 0;
-      bool read = stream.ReadVarint64(&number);
-      step = static_cast<std::int64_t>(number);
-      return read;
-    }
-    if (field != event_summary || wire != WireFormatLite::WIRETYPE_LENGTH_DELIMITED)
-      return false;
-    std::string summary;
-    if (!read_bytes(stream, summary))
-      return false;
-    for_each_field(summary, [&](int inner, WireFormatLite::WireType inner_wire, CodedInputStream& inside) {
-      if (inner != summary_value || inner_wire != WireFormatLite::WIRETYPE_LENGTH_DELIMITED)
-        return false;
-      std::string value;
-      if (!read_bytes(inside, value))
-        return false;
-      if (auto number = summary_number(value, tag))
-        values.push_back(*number);
-      return true;
-    });
-    return true;
-  });
+  bool whole = for_each_field(
+      event, [&](int field, WireFormatLite::WireType wire, CodedInputStream& stream) {
+        if (field == event_step && wire == WireFormatLite::WIRETYPE_VARINT) {
+          std::uint64_t number = 0;
+          bool read = stream.ReadVarint64(&number);
+          step = static_cast<std::int64_t>(number);
+          return read;
+        }
+        if (field != event_summary || wire != WireFormatLite::WIRETYPE_LENGTH_DELIMITED)
+          return false;
+        std::string summary;
+        if (!read_bytes(stream, summary))
+          return false;
+        for_each_field(
+            summary, [&](int inner, WireFormatLite::WireType inner_wire, CodedInputStream& inside) {
+              if (inner != summary_value || inner_wire != WireFormatLite::WIRETYPE_LENGTH_DELIMITED)
+                return false;
+              std::string value;
+              if (!read_bytes(inside, value))
+                return false;
+              if (auto number = summary_number(value, tag))
+                values.push_back(*number);
+              return true;
+            });
+        return true;
+      });
   std::vector<EventScalar> found;
   if (whole)
     for (auto value : values)
@@ -293,11 +321,14 @@ std::vector<EventScalar> scalars_in(std::string_view event, const std::string& t
   return found;
 }
 
-Result<std::unique_ptr<Collector>> make_tensorboard_collector(const std::string& folder, const std::string& tag,
-                                                              const std::string& target, CollectorLimits limits) {
+Result<std::unique_ptr<Collector>> make_tensorboard_collector(const std::string& folder,
+                                                              const std::string& tag,
+                                                              const std::string& target,
+                                                              CollectorLimits limits) {
   if (tag.empty())
-    return fail(ErrorCode::invalid_argument,
-                "metricsCollector of kind tensorboard wants the tag of a scalar, e.g. epoch_accuracy");
+    return fail(
+        ErrorCode::invalid_argument,
+        "metricsCollector of kind tensorboard wants the tag of a scalar, e.g. epoch_accuracy");
   return std::make_unique<TensorboardCollector>(folder, tag, target, limits);
 }
 

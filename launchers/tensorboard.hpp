@@ -20,9 +20,9 @@ struct EventScalar {
 
 /// A record of an event file: its length in the file, and what it holds.
 struct EventRecord {
-  std::size_t size = 0;  ///< bytes in the file; 0: it is not whole yet
-  bool broken = false;   ///< this is no event file, or it is damaged here
-  std::string_view data; ///< the serialised tensorflow.Event
+  std::size_t size = 0;   ///< bytes in the file; 0: it is not whole yet
+  bool broken = false;    ///< this is no event file, or it is damaged here
+  std::string_view data;  ///< the serialised tensorflow.Event
 };
 
 /// The record at the beginning of `bytes` (TFRecord: length, its CRC, data, its CRC).
@@ -32,8 +32,10 @@ EventRecord first_record(std::string_view bytes, std::size_t record_bytes_max);
 std::vector<EventScalar> scalars_in(std::string_view event, const std::string& tag);
 
 /// See make_collector. `folder` may also be one event file.
-Result<std::unique_ptr<Collector>> make_tensorboard_collector(const std::string& folder, const std::string& tag,
-                                                              const std::string& target, CollectorLimits limits);
+Result<std::unique_ptr<Collector>> make_tensorboard_collector(const std::string& folder,
+                                                              const std::string& tag,
+                                                              const std::string& target,
+                                                              CollectorLimits limits);
 
 /// The checksum of TFRecord (CRC-32C, masked).
 std::uint32_t masked_crc32c(std::string_view bytes);

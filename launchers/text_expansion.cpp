@@ -90,7 +90,8 @@ Result<std::string> TextExpansion::parameter(std::string_view path) {
   if (!parameters_) {
     auto read = parse_json(trial_.parameters_json);
     if (!read)
-      return fail(ErrorCode::invalid_argument, "the trial's parameters are no JSON: " + read.error().message);
+      return fail(ErrorCode::invalid_argument,
+                  "the trial's parameters are no JSON: " + read.error().message);
     parameters_ = std::move(*read);
   }
   if (const auto* found = at_path(*parameters_, path))

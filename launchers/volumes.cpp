@@ -61,9 +61,10 @@ Result<std::string> claim_folder(const AttemptContext& attempt, const std::strin
     std::string names;
     for (const auto& one : known)
       names += (names.empty() ? "" : ", ") + one.first;
-    return fail(ErrorCode::invalid_argument, "the PersistentVolumeClaim '" + claim +
-                                                 "' is not known on this machine: say where it is with --volume " +
-                                                 claim + "=DIR; known are: " + (names.empty() ? "none" : names));
+    return fail(ErrorCode::invalid_argument,
+                "the PersistentVolumeClaim '" + claim +
+                    "' is not known on this machine: say where it is with --volume " + claim +
+                    "=DIR; known are: " + (names.empty() ? "none" : names));
   }
   if (!is_folder(found->second))
     return fail(ErrorCode::invalid_argument,
@@ -72,7 +73,8 @@ Result<std::string> claim_folder(const AttemptContext& attempt, const std::strin
 }
 
 /// A Secret's keys as files that only their user can read.
-Result<std::string> secret_files(const AttemptContext& attempt, const ReplicaPlace& replica, const pb::Volume& volume) {
+Result<std::string> secret_files(const AttemptContext& attempt, const ReplicaPlace& replica,
+                                 const pb::Volume& volume) {
   for (const auto& secret : attempt.plan->secrets()) {
     if (secret.name() != volume.secret_name())
       continue;
@@ -81,23 +83,26 @@ Result<std::string> secret_files(const AttemptContext& attempt, const ReplicaPla
       return tl::unexpected(made.error());
     for (const auto& [key, value] : secret.data()) {
       if (!stays_inside(key) || key.find('/') != std::string::npos || key.empty())
-        return fail(ErrorCode::invalid_argument,
-                    "the key '" + key + "' of the Secret '" + secret.name() + "' cannot be the name of a file");
+        return fail(ErrorCode::invalid_argument, "the key '" + key + "' of the Secret '" +
+                                                     secret.name() +
+                                                     "' cannot be the name of a file");
       if (auto written = write_whole_file(folder + "/" + key, value); !written)
         return tl::unexpected(written.error());
     }
     return folder;
   }
-  return fail(ErrorCode::invalid_argument,
-              "volume '" + volume.name() + "' names the Secret '" + volume.secret_name() + "', which is unknown");
+  return fail(ErrorCode::invalid_argument, "volume '" + volume.name() + "' names the Secret '" +
+                                               volume.secret_name() + "', which is unknown");
 }
 
-Result<std::string> source_of(const AttemptContext& attempt, const ReplicaPlace& replica, const pb::Volume& volume) {
+Result<std::string> source_of(const AttemptContext& attempt, const ReplicaPlace& replica,
+                              const pb::Volume& volume) {
   switch (volume.source_case()) {
     case pb::Volume::kClaimName: return claim_folder(attempt, volume.claim_name());
     case pb::Volume::kHostPath:
       if (!is_there(volume.host_path()))
-        return fail(ErrorCode::invalid_argument, "volume '" + volume.name() + "': there is no hostPath " +
+        return fail(ErrorCode::invalid_argument, "volume '" + volume.name() +
+                                                     "': there is no hostPath " +
                                                      volume.host_path() + " on this machine");
       return real_path(volume.host_path());
     case pb::Volume::kEmptyDir: {
@@ -110,7 +115,8 @@ Result<std::string> source_of(const AttemptContext& attempt, const ReplicaPlace&
     default:
       return fail(ErrorCode::invalid_argument,
                   "volume '" + volume.name() +
-                      "' is of a kind that this launcher does not know; known are persistentVolumeClaim, emptyDir, "
+                      "' is of a kind that this launcher does not know; known are "
+                      "persistentVolumeClaim, emptyDir, "
                       "hostPath, secret");
   }
 }
@@ -129,13 +135,15 @@ std::string obstacle(const AttemptContext& attempt, const PlacedVolume& volume, 
 }
 
 bool is_path_character(char c) {
-  return std::isalnum(static_cast<unsigned char>(c)) != 0 || c == '_' || c == '-' || c == '.' || c == '/';
+  return std::isalnum(static_cast<unsigned char>(c)) != 0 || c == '_' || c == '-' || c == '.' ||
+         c == '/';
 }
 
 /// Whether a text has this path at this place, as a path or the beginning of one.
 bool has_path_at(const std::string& text, std::size_t at, const std::string& path) {
   auto end = at + path.size();
-  return text.compare(at, path.size(), path) == 0 && (at == 0 || !is_path_character(text[at - 1])) &&
+  return text.compare(at, path.size(), path) == 0 &&
+         (at == 0 || !is_path_character(text[at - 1])) &&
          (end >= text.size() || text[end] == '/' || !is_path_character(text[end]));
 }
 
@@ -180,18 +188,20 @@ std::vector<pb::KeeperMount> PlacedVolumes::mounts() const {
   return found;
 }
 
-Result<PlacedVolumes> place_volumes(const AttemptContext& attempt, const ReplicaPlace& replica, bool can_mount) {
+Result<PlacedVolumes> place_volumes(const AttemptContext& attempt, const ReplicaPlace& replica,
+                                    bool can_mount) {
   PlacedVolumes placed;
   for (const auto& mount : replica.task->container().volume_mounts()) {
     const auto* volume = find_volume(*replica.task, mount.name());
     if (volume == nullptr)
-      return fail(ErrorCode::invalid_argument,
-                  "volumeMounts names the volume '" + mount.name() + "', which `volumes` does not have");
+      return fail(ErrorCode::invalid_argument, "volumeMounts names the volume '" + mount.name() +
+                                                   "', which `volumes` does not have");
     PlacedVolume one;
     one.mount_path = without_slash(mount.mount_path());
     one.read_only = mount.read_only();
     if (one.mount_path.empty() || one.mount_path[0] != '/' || one.mount_path == "/")
-      return fail(ErrorCode::invalid_argument, "volume '" + mount.name() + "': mountPath '" + mount.mount_path() +
+      return fail(ErrorCode::invalid_argument, "volume '" + mount.name() + "': mountPath '" +
+                                                   mount.mount_path() +
                                                    "' is to be an absolute path below /");
     auto source = source_of(attempt, replica, *volume);
     if (!source)
@@ -199,8 +209,8 @@ Result<PlacedVolumes> place_volumes(const AttemptContext& attempt, const Replica
     one.source = *source;
     if (!mount.sub_path().empty()) {
       if (!stays_inside(mount.sub_path()))
-        return fail(ErrorCode::invalid_argument,
-                    "volume '" + mount.name() + "': subPath '" + mount.sub_path() + "' leads out of it");
+        return fail(ErrorCode::invalid_argument, "volume '" + mount.name() + "': subPath '" +
+                                                     mount.sub_path() + "' leads out of it");
       one.source += "/" + mount.sub_path();
       if (!is_there(one.source))
         if (auto made = make_folders(one.source); !made)
@@ -209,17 +219,20 @@ Result<PlacedVolumes> place_volumes(const AttemptContext& attempt, const Replica
     if (auto why = obstacle(attempt, one, can_mount); !why.empty()) {
       one.mapped = one.mount_path != one.source;
       if (one.mapped)
-        placed.notices.push_back("volume '" + mount.name() + "' is not mounted at " + one.mount_path + " (" + why +
-                                 "): in workingDir, command and args that path is replaced by " + one.source);
+        placed.notices.push_back(
+            "volume '" + mount.name() + "' is not mounted at " + one.mount_path + " (" + why +
+            "): in workingDir, command and args that path is replaced by " + one.source);
     }
     placed.volumes.push_back(std::move(one));
   }
   // The outer path is mounted first; of paths that are replaced, the longer one is looked for first.
-  std::stable_sort(placed.volumes.begin(), placed.volumes.end(), [](const PlacedVolume& a, const PlacedVolume& b) {
-    if (a.mapped != b.mapped)
-      return b.mapped;
-    return a.mapped ? a.mount_path.size() > b.mount_path.size() : a.mount_path.size() < b.mount_path.size();
-  });
+  std::stable_sort(placed.volumes.begin(), placed.volumes.end(),
+                   [](const PlacedVolume& a, const PlacedVolume& b) {
+                     if (a.mapped != b.mapped)
+                       return b.mapped;
+                     return a.mapped ? a.mount_path.size() > b.mount_path.size()
+                                     : a.mount_path.size() < b.mount_path.size();
+                   });
   return placed;
 }
 

@@ -16,7 +16,8 @@ struct PlacedVolume {
   std::string mount_path;  ///< as the file says, without a slash at its end
   std::string source;      ///< the folder or file on this machine
   bool read_only = false;
-  bool mapped = false;     ///< cannot be mounted here: the path is replaced in workingDir, command and args
+  bool mapped =
+      false;  ///< cannot be mounted here: the path is replaced in workingDir, command and args
 };
 
 struct PlacedVolumes {
@@ -34,7 +35,8 @@ struct PlacedVolumes {
 /// Finds all volumes of a replica, makes those that are its own (emptyDir, secret) in its folder.
 /// Errors: invalid_argument (a claim without --volume, a folder that is missing, a Secret that is unknown, a mount
 /// that names no volume), resource_exhausted.
-Result<PlacedVolumes> place_volumes(const AttemptContext& attempt, const ReplicaPlace& replica, bool can_mount);
+Result<PlacedVolumes> place_volumes(const AttemptContext& attempt, const ReplicaPlace& replica,
+                                    bool can_mount);
 
 /// Removes the files of Secrets from a replica's folder.
 void remove_secret_files(const std::string& replica_folder);

@@ -10,14 +10,14 @@ namespace autotune {
 
 /// What the caller should do about an error.
 enum class ErrorCode {
-  invalid_argument = 1,    ///< mend the input
-  not_found = 2,           ///< ask for something else
-  already_exists = 3,      ///< take another name
-  failed_precondition = 4, ///< bring the system into another state first
-  unavailable = 5,         ///< try again later
-  resource_exhausted = 6,  ///< make room (disk, quota), then try again
-  data_loss = 7,           ///< what was stored cannot be read
-  internal = 8,            ///< report a bug
+  invalid_argument = 1,     ///< mend the input
+  not_found = 2,            ///< ask for something else
+  already_exists = 3,       ///< take another name
+  failed_precondition = 4,  ///< bring the system into another state first
+  unavailable = 5,          ///< try again later
+  resource_exhausted = 6,   ///< make room (disk, quota), then try again
+  data_loss = 7,            ///< what was stored cannot be read
+  internal = 8,             ///< report a bug
 };
 
 /// Why something failed, in words for a person: both parties named, what would have been valid.

@@ -33,14 +33,15 @@ struct Branch;
 struct Parameter {
   std::string name;
   ParameterType type = ParameterType::choice;
-  std::vector<Value> choices;     ///< choice (without branches), layer_choice, candidates of input_choice
-  std::vector<Branch> branches;   ///< choice whose every element is a dict with `_name`
-  double low = 0;                 ///< the uniform family (inclusive), randint (inclusive)
-  double high = 0;                ///< the uniform family (inclusive), randint (exclusive)
-  double mu = 0;                  ///< the normal family; of the logarithm for lognormal
-  double sigma = 1;               ///< likewise
-  double q = 0;                   ///< step of the q types; 0 for others
-  std::vector<int> n_chosen;      ///< input_choice: how many may be chosen (1, or 0 and 1)
+  std::vector<Value>
+      choices;  ///< choice (without branches), layer_choice, candidates of input_choice
+  std::vector<Branch> branches;  ///< choice whose every element is a dict with `_name`
+  double low = 0;                ///< the uniform family (inclusive), randint (inclusive)
+  double high = 0;               ///< the uniform family (inclusive), randint (exclusive)
+  double mu = 0;                 ///< the normal family; of the logarithm for lognormal
+  double sigma = 1;              ///< likewise
+  double q = 0;                  ///< step of the q types; 0 for others
+  std::vector<int> n_chosen;     ///< input_choice: how many may be chosen (1, or 0 and 1)
 };
 
 struct Branch {

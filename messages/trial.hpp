@@ -27,7 +27,7 @@ struct Trial {
   std::optional<double> final_value;       ///< finite; as reported, not yet turned by the direction
   std::vector<Measurement> intermediates;  ///< finite ones, in order of their becoming durable
   std::string lineage;                     ///< what the algorithm gave with its suggestion
-  bool own = true;                         ///< proposed by this tuner (not by the user or a warm start)
+  bool own = true;  ///< proposed by this tuner (not by the user or a warm start)
 };
 
 }  // namespace autotune

@@ -29,8 +29,8 @@ struct Value {
 
   Value() = default;
   template <class T>
-    requires(!std::is_same_v<std::remove_cvref_t<T>, Value>)
-  Value(T&& x) : data(std::forward<T>(x)) {}  // NOLINT: a value is what it holds
+  requires(!std::is_same_v<std::remove_cvref_t<T>, Value>) Value(T&& x)
+      : data(std::forward<T>(x)) {}  // NOLINT: a value is what it holds
 
   /// A whole number: "16".
   static Value integer(std::int64_t x);

@@ -18,17 +18,20 @@ void EventAudit::must(bool holds, const pb::Event& event, const std::string& wha
 }
 
 std::int64_t EventAudit::ended() const {
-  return std::count_if(trials.begin(), trials.end(), [](const auto& one) { return one.second.ended; });
+  return std::count_if(trials.begin(), trials.end(),
+                       [](const auto& one) { return one.second.ended; });
 }
 
 std::int64_t EventAudit::under_way() const {
-  return std::count_if(trials.begin(), trials.end(), [](const auto& one) { return one.second.under_way; });
+  return std::count_if(trials.begin(), trials.end(),
+                       [](const auto& one) { return one.second.under_way; });
 }
 
 bool EventAudit::at_rest() const { return for_good(phase) || phase == pb::PHASE_STOPPED; }
 
 void EventAudit::read(const pb::Event& event) {
-  must(phase != pb::PHASE_UNSPECIFIED || event.has_experiment_submitted(), event, "submission comes first");
+  must(phase != pb::PHASE_UNSPECIFIED || event.has_experiment_submitted(), event,
+       "submission comes first");
   switch (event.what_case()) {
     case pb::Event::kExperimentSubmitted:
       must(phase == pb::PHASE_UNSPECIFIED, event, "submitted once");
@@ -57,11 +60,13 @@ void EventAudit::read_phase(const pb::Event& event) {
   bool rests = for_good(next) || next == pb::PHASE_STOPPED;
   must(!rests || under_way() == 0, event, "no attempt is under way in an experiment at rest");
   if (next == pb::PHASE_DONE)
-    must(ended() == static_cast<std::int64_t>(trials.size()), event, "all trials have ended when it is DONE");
+    must(ended() == static_cast<std::int64_t>(trials.size()), event,
+         "all trials have ended when it is DONE");
   if (next == pb::PHASE_DONE && event.phase_changed().reason() != "search space exhausted")
     must(ended() >= spec.max_trial_num(), event, "maxTrialNum trials have ended when it is DONE");
   if (next == pb::PHASE_TIMEOUT)
-    must(ended() == static_cast<std::int64_t>(trials.size()), event, "all trials have ended at TIMEOUT");
+    must(ended() == static_cast<std::int64_t>(trials.size()), event,
+         "all trials have ended at TIMEOUT");
   phase = next;
   reason = event.phase_changed().reason();
 }
@@ -74,17 +79,20 @@ void EventAudit::read_trial(const pb::Event& event) {
   };
   if (event.has_trial_created()) {
     const auto& created = event.trial_created();
-    must(created.sequence() == static_cast<Sequence>(trials.size()), event, "sequence numbers have no gap");
+    must(created.sequence() == static_cast<Sequence>(trials.size()), event,
+         "sequence numbers have no gap");
     must(phase == pb::PHASE_RUNNING, event, "trials are created while RUNNING");
     trials[created.sequence()];
-    must(spec.max_trial_num() == 0 || static_cast<std::int64_t>(trials.size()) <= spec.max_trial_num(), event,
-         "no more than maxTrialNum trials are created");
+    must(spec.max_trial_num() == 0 ||
+             static_cast<std::int64_t>(trials.size()) <= spec.max_trial_num(),
+         event, "no more than maxTrialNum trials are created");
     parameters.push_back(created.parameters_json());
   } else if (event.has_attempt_launched()) {
     auto& trial = at(event.attempt_launched().sequence());
     must(phase == pb::PHASE_RUNNING, event, "trials are launched while RUNNING");
     must(!trial.under_way, event, "one attempt at a time");
-    must(event.attempt_launched().attempt() == trial.attempts + 1, event, "attempts are numbered from 1");
+    must(event.attempt_launched().attempt() == trial.attempts + 1, event,
+         "attempts are numbered from 1");
     trial.under_way = true;
     ++trial.attempts;
     must(under_way() <= spec.trial_concurrency(), event, "no more than trialConcurrency at a time");
@@ -95,7 +103,8 @@ void EventAudit::read_trial(const pb::Event& event) {
     trial.state = pb::TRIAL_STATE_RUNNING;
   } else if (event.has_attempt_ended()) {
     auto& trial = at(event.attempt_ended().sequence());
-    must(trial.under_way && trial.attempts == event.attempt_ended().attempt(), event, "what ends was launched");
+    must(trial.under_way && trial.attempts == event.attempt_ended().attempt(), event,
+         "what ends was launched");
     trial.under_way = false;
     trial.last_end = event.attempt_ended();
   } else if (event.has_trial_requeued()) {
@@ -104,7 +113,8 @@ void EventAudit::read_trial(const pb::Event& event) {
     trial.state = pb::TRIAL_STATE_PENDING;
     trial.retries += event.trial_requeued().costs_retry() ? 1 : 0;
     trial.lost += event.trial_requeued().lost() ? 1 : 0;
-    must(trial.retries <= spec.trial_policy().max_retries(), event, "no more than maxRetries retries");
+    must(trial.retries <= spec.trial_policy().max_retries(), event,
+         "no more than maxRetries retries");
     must(trial.lost <= 5, event, "no more than five lost attempts");
   } else if (event.has_trial_ended()) {
     auto& trial = at(event.trial_ended().sequence());
@@ -119,7 +129,8 @@ void EventAudit::read_trial(const pb::Event& event) {
 }
 
 void EventAudit::close() {
-  if (phase == pb::PHASE_DONE && reason.empty() && ended() != std::max<std::int64_t>(spec.max_trial_num(), ended()))
+  if (phase == pb::PHASE_DONE && reason.empty() &&
+      ended() != std::max<std::int64_t>(spec.max_trial_num(), ended()))
     problems.push_back("the total is not maxTrialNum");
   if (static_cast<std::size_t>(ended()) > trials.size())
     problems.push_back("more trials ended than were created");

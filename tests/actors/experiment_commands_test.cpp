@@ -13,16 +13,19 @@ TEST_CASE("a stopped experiment's trials wait again and do not count", "[experim
   one.run_trial(0);
   one.suggest(1);
   CHECK(one.did(one.core.on_stop(one.moment(), 5, false)) ==
-        Words{"stop 0/1: stopped with its experiment", "unplace 1", "append[started 0/1, created 1 tuner]"});
+        Words{"stop 0/1: stopped with its experiment", "unplace 1",
+              "append[started 0/1, created 1 tuner]"});
   CHECK(one.core.phase() == pb::PHASE_RUNNING);
   CHECK(one.result(0, 1, "Stopped") ==
-        Words{"unplace 0", "append[ended 0/1 Stopped, requeued 0, phase STOPPED: stopped by the user]",
+        Words{"unplace 0",
+              "append[ended 0/1 Stopped, requeued 0, phase STOPPED: stopped by the user]",
               "release 0/1", "answer 5"});
   CHECK(one.core.counts().pending() == 2);
   CHECK(one.core.at_rest());
   CHECK_FALSE(one.core.next_tick(one.now));
-  CHECK(one.did(one.core.on_resume(one.moment(), 6)) ==
-        Words{"tell began 0", "tell began 1", "place 0", "place 1", "append[phase RUNNING]", "answer 6"});
+  CHECK(one.did(one.core.on_resume(one.moment(), 6)) == Words{"tell began 0", "tell began 1",
+                                                              "place 0", "place 1",
+                                                              "append[phase RUNNING]", "answer 6"});
   CHECK(one.place(0).back() == "launch 0/2");
   CHECK(one.place(1).back() == "launch 1/1");
 }
@@ -32,10 +35,12 @@ TEST_CASE("a second stop hurries", "[experiment]") {
   one.start();
   one.run_trial(0);
   one.did(one.core.on_stop(one.moment(), 5, false));
-  CHECK(one.did(one.core.on_stop(one.moment(), 6, true)) == Words{"hurry 0/1: stopped with its experiment"});
+  CHECK(one.did(one.core.on_stop(one.moment(), 6, true)) ==
+        Words{"hurry 0/1: stopped with its experiment"});
   auto words = one.result(0, 1, "Stopped");
   CHECK(Words(words.end() - 2, words.end()) == Words{"answer 5", "answer 6"});
-  CHECK(one.did(one.core.on_stop(one.moment(), 7, false)) == Words{"answer 7"});  // it stands already
+  CHECK(one.did(one.core.on_stop(one.moment(), 7, false)) ==
+        Words{"answer 7"});  // it stands already
 }
 
 TEST_CASE("a stop that comes while the tuner thinks loses no sequence number", "[experiment]") {
@@ -75,7 +80,8 @@ TEST_CASE("maxExecSeconds ends what runs and what waits", "[experiment]") {
   CHECK(one.tick() == Words{"touch 9999", "append[started 0/1, created 1 tuner]"});
   CHECK(one.core.next_tick(one.now) == one.now + 1ms);
   one.pass(1ms);
-  CHECK(one.tick() == Words{"touch 10000", "stop 0/1: its experiment ran out of time", "unplace 1"});
+  CHECK(one.tick() ==
+        Words{"touch 10000", "stop 0/1: its experiment ran out of time", "unplace 1"});
   one.result(0, 1, "Stopped", std::nullopt, "its experiment ran out of time");
   CHECK(one.core.phase() == pb::PHASE_TIMEOUT);
   CHECK(one.core.counts().killed() == 2);
@@ -139,9 +145,9 @@ TEST_CASE("an experiment out of time starts nothing after a restart", "[experime
   one.core.restore_running_ms(0);
   one.pass(10s);
   one.did(one.core.on_pause(one.moment(), 1));
-  CHECK(one.restart(true) ==
-        Words{"hold 0", "tell began 0", "tell began 1", "touch 10000", "append[phase RUNNING]",
-              "adopt 0/1", "stop 0/1: its experiment ran out of time"});
+  CHECK(one.restart(true) == Words{"hold 0", "tell began 0", "tell began 1", "touch 10000",
+                                   "append[phase RUNNING]", "adopt 0/1",
+                                   "stop 0/1: its experiment ran out of time"});
 }
 
 TEST_CASE("a paused experiment starts nothing and ends nothing", "[experiment]") {
@@ -149,11 +155,13 @@ TEST_CASE("a paused experiment starts nothing and ends nothing", "[experiment]")
   one.start();
   one.run_trial(0);
   one.suggest(1);
-  CHECK(one.did(one.core.on_pause(one.moment(), 1)) ==
-        Words{"append[started 0/1, created 1 tuner, phase PAUSED: paused by the user]", "answer 1"});
+  CHECK(
+      one.did(one.core.on_pause(one.moment(), 1)) ==
+      Words{"append[started 0/1, created 1 tuner, phase PAUSED: paused by the user]", "answer 1"});
   CHECK(one.place(1) == Words{"unplace 1"});
-  CHECK(one.result(0, 1, "Succeeded", 1) ==
-        Words{"unplace 0", "tell succeeded 0 = 1", "append[ended 0/1 Succeeded, trial 0 SUCCEEDED]", "release 0/1"});
+  CHECK(one.result(0, 1, "Succeeded", 1) == Words{"unplace 0", "tell succeeded 0 = 1",
+                                                  "append[ended 0/1 Succeeded, trial 0 SUCCEEDED]",
+                                                  "release 0/1"});
   CHECK(one.did(one.core.on_resume(one.moment(), 2)) ==
         Words{"place 1", "suggest 2", "append[phase RUNNING]", "answer 2"});
 }
@@ -172,14 +180,16 @@ TEST_CASE("more trials at a time start at once, fewer when trials end", "[experi
   CHECK(one.result(0, 1, "Succeeded", 1).back() == "suggest 3");
 }
 
-TEST_CASE("a budget below what has ended ends the experiment, a higher one lets it go on", "[experiment]") {
+TEST_CASE("a budget below what has ended ends the experiment, a higher one lets it go on",
+          "[experiment]") {
   ExperimentDriver one(small_spec(9, 1));
   one.start();
   one.run_trial(0);
   one.did(one.core.on_edit(one.moment(), 1, "spec.maxTrialNum", "1"));
   one.result(0, 1, "Succeeded", 1);
   CHECK(one.core.phase() == pb::PHASE_DONE);
-  CHECK(one.did(one.core.on_resume(one.moment(), 2))[0].find("raise spec.maxTrialNum") != std::string::npos);
+  CHECK(one.did(one.core.on_resume(one.moment(), 2))[0].find("raise spec.maxTrialNum") !=
+        std::string::npos);
   CHECK(one.did(one.core.on_edit(one.moment(), 3, "spec.maxTrialNum", "2")) ==
         Words{"append[edited spec.maxTrialNum=2]", "answer 3"});
   CHECK(one.did(one.core.on_resume(one.moment(), 4)) ==
@@ -199,14 +209,15 @@ TEST_CASE("a time limit below what has passed acts at once", "[experiment]") {
 TEST_CASE("what cannot be edited is refused with what can", "[experiment]") {
   ExperimentDriver one(small_spec(9, 1));
   one.start();
-  CHECK(one.did(one.core.on_edit(one.moment(), 1, "spec.tuner", "TPE"))[0].find("spec.maxExecSeconds") !=
-        std::string::npos);
+  CHECK(one.did(one.core.on_edit(one.moment(), 1, "spec.tuner", "TPE"))[0].find(
+            "spec.maxExecSeconds") != std::string::npos);
   for (const char* value : {"0", "-1", "1.5", "many", "", "1e300", "1 2"}) {
     CAPTURE(value);
-    CHECK(one.did(one.core.on_edit(one.moment(), 1, "spec.maxTrialNum", value))[0].substr(0, 6) == "error:");
+    CHECK(one.did(one.core.on_edit(one.moment(), 1, "spec.maxTrialNum", value))[0].substr(0, 6) ==
+          "error:");
   }
-  CHECK(one.did(one.core.on_edit(one.moment(), 1, "spec.trialConcurrency", "100001"))[0].substr(0, 6) ==
-        "error:");
+  CHECK(one.did(one.core.on_edit(one.moment(), 1, "spec.trialConcurrency", "100001"))[0].substr(
+            0, 6) == "error:");
 }
 
 TEST_CASE("commands that an ended experiment cannot follow are refused", "[experiment]") {
@@ -226,7 +237,8 @@ TEST_CASE("a full disk pauses the experiment, and room lets it go on", "[experim
   one.run_trial(0);
   CHECK(one.did(one.core.on_disk(one.moment(), true)) ==
         Words{"append[phase PAUSED: no space left on the disk that holds the home folder]"});
-  CHECK(one.did(one.core.on_resume(one.moment(), 1))[0].find("waits for disk space") != std::string::npos);
+  CHECK(one.did(one.core.on_resume(one.moment(), 1))[0].find("waits for disk space") !=
+        std::string::npos);
   one.result(0, 1, "Succeeded", 1);
   CHECK(one.did(one.core.on_disk(one.moment(), false)) == Words{"suggest 1"});
   one.suggest(1);
@@ -257,8 +269,8 @@ TEST_CASE("a restart adopts what was launched and asks for nothing twice", "[exp
   one.result(0, 1, "Succeeded", 0.5);
   one.next();
   one.suggest(2);  // not durable yet
-  CHECK(one.restart(resume) == Words{"tell succeeded 0 = 0.5", "hold 1", "tell began 1", "suggest 2",
-                                     "adopt 1/1"});
+  CHECK(one.restart(resume) ==
+        Words{"tell succeeded 0 = 0.5", "hold 1", "tell began 1", "suggest 2", "adopt 1/1"});
   CHECK(one.suggest(2) == Words{"tell began 2", "place 2", "suggest 3"});
   CHECK(one.began(1).empty());  // it was known to run
   one.result(1, 1, "Succeeded", 1);
@@ -295,7 +307,8 @@ TEST_CASE("an adopted attempt does not get its whole time limit again", "[experi
   one.pass(3s);
   one.run_trial(0);
   one.pass(4s);
-  one.did(one.core.on_edit(one.moment(), 1, "spec.trialConcurrency", "1"));  // an event that carries the time
+  one.did(one.core.on_edit(one.moment(), 1, "spec.trialConcurrency",
+                           "1"));  // an event that carries the time
   ExperimentCore again = one.replayed();
   auto effects = again.on_started(one.moment(), true);
   REQUIRE(effects);

@@ -20,7 +20,8 @@ TEST_CASE("one commit covers the end of a trial, its successor and its launch", 
   ExperimentDriver one(small_spec(3, 1));
   one.start();
   one.run_trial(0);
-  CHECK(one.result(0, 1, "Succeeded", 0.5) == Words{"unplace 0", "tell succeeded 0 = 0.5", "suggest 1"});
+  CHECK(one.result(0, 1, "Succeeded", 0.5) ==
+        Words{"unplace 0", "tell succeeded 0 = 0.5", "suggest 1"});
   CHECK(one.suggest(1) == Words{"tell began 1", "place 1"});
   CHECK(one.place(1) ==
         Words{"append[ended 0/1 Succeeded, trial 0 SUCCEEDED, created 1 tuner, launched 1/1]",
@@ -77,11 +78,13 @@ TEST_CASE("maxTrialNum ends the experiment, and no trial too many is created", "
   CHECK(one.core.at_rest());
 }
 
-TEST_CASE("an exhausted search space ends the experiment when its last trial ends", "[experiment]") {
+TEST_CASE("an exhausted search space ends the experiment when its last trial ends",
+          "[experiment]") {
   ExperimentDriver one(small_spec(9, 2));
   one.start();
   one.run_trial(0);
-  CHECK(one.did(one.core.on_suggested(one.moment(), 1, Exhausted{})) == Words{"append[started 0/1]"});
+  CHECK(one.did(one.core.on_suggested(one.moment(), 1, Exhausted{})) ==
+        Words{"append[started 0/1]"});
   one.result(0, 1, "Succeeded", 1);
   CHECK(one.core.phase() == pb::PHASE_DONE);
   CHECK(one.core.reason() == "search space exhausted");
@@ -117,7 +120,8 @@ TEST_CASE("a tuner that fails ends the experiment with its reason", "[experiment
   CHECK(one.core.counts().killed() == 1);
 }
 
-TEST_CASE("a failed trial is tried again after a doubling back-off, maxRetries times", "[experiment]") {
+TEST_CASE("a failed trial is tried again after a doubling back-off, maxRetries times",
+          "[experiment]") {
   auto spec = small_spec(1, 1);
   spec.mutable_trial_policy()->set_max_retries(3);
   spec.mutable_trial_policy()->set_backoff_seconds(25);
@@ -125,7 +129,8 @@ TEST_CASE("a failed trial is tried again after a doubling back-off, maxRetries t
   one.start();
   one.run_trial(0);
   auto words = one.result(0, 1, "Failed", std::nullopt, "exit code 1");
-  CHECK(words == Words{"unplace 0", "append[ended 0/1 Failed, requeued 0 retry in 25000 ms]", "release 0/1"});
+  CHECK(words == Words{"unplace 0", "append[ended 0/1 Failed, requeued 0 retry in 25000 ms]",
+                       "release 0/1"});
   one.pass(24999ms);
   CHECK(one.tick() == Words{"touch 24999"});
   one.pass(1ms);
@@ -165,7 +170,8 @@ TEST_CASE("what is retried is what retryOn names", "[experiment]") {
   };
   auto one_case = GENERATE(Case{"Failed", "Failed"}, Case{"DeadlineExceeded", "DeadlineExceeded"},
                            Case{"Succeeded", "NoFinalResult"});
-  auto listed = GENERATE(std::string("Failed"), std::string("DeadlineExceeded"), std::string("NoFinalResult"));
+  auto listed = GENERATE(std::string("Failed"), std::string("DeadlineExceeded"),
+                         std::string("NoFinalResult"));
   CAPTURE(one_case.outcome, listed);
   auto spec = small_spec(1, 1);
   spec.mutable_trial_policy()->set_max_retries(1);
@@ -185,18 +191,21 @@ TEST_CASE("a trial past its deadline failed, and says so", "[experiment]") {
         "append[ended 0/1 DeadlineExceeded, trial 0 FAILED: DeadlineExceeded, phase DONE]");
 }
 
-TEST_CASE("a trial that ends 0 without a final result says so and is told without a number", "[experiment]") {
+TEST_CASE("a trial that ends 0 without a final result says so and is told without a number",
+          "[experiment]") {
   ExperimentDriver one(small_spec(1, 1));
   one.start();
   one.run_trial(0);
-  CHECK(one.result(0, 1, "Succeeded") ==
-        Words{"unplace 0", "tell succeeded 0",
-              "append[ended 0/1 Succeeded, trial 0 SUCCEEDED: no final result reported, phase DONE]",
-              "release 0/1"});
+  CHECK(
+      one.result(0, 1, "Succeeded") ==
+      Words{"unplace 0", "tell succeeded 0",
+            "append[ended 0/1 Succeeded, trial 0 SUCCEEDED: no final result reported, phase DONE]",
+            "release 0/1"});
 }
 
 TEST_CASE("a final result that is no finite number is not told as one", "[experiment]") {
-  auto value = GENERATE(std::numeric_limits<double>::quiet_NaN(), std::numeric_limits<double>::infinity());
+  auto value =
+      GENERATE(std::numeric_limits<double>::quiet_NaN(), std::numeric_limits<double>::infinity());
   ExperimentDriver one(small_spec(1, 1));
   one.start();
   one.run_trial(0);
@@ -204,7 +213,8 @@ TEST_CASE("a final result that is no finite number is not told as one", "[experi
   CHECK(one.core.counts().succeeded() == 1);
 }
 
-TEST_CASE("a lost node leads to a new attempt, five times at most, and costs no retry", "[experiment]") {
+TEST_CASE("a lost node leads to a new attempt, five times at most, and costs no retry",
+          "[experiment]") {
   auto spec = small_spec(1, 1);
   spec.mutable_trial_policy()->set_max_retries(1);
   ExperimentDriver one(spec);
@@ -279,7 +289,8 @@ TEST_CASE("the assessor is asked once for each stored intermediate result", "[ex
   }
   CHECK(one.did(one.core.on_reports(one.moment(), reports)) ==
         Words{"measure 0/1 step 10", "measure 0/1 step 20"});
-  CHECK(one.did(one.core.on_reports(one.moment(), reports)).empty());  // read again after an adoption
+  CHECK(
+      one.did(one.core.on_reports(one.moment(), reports)).empty());  // read again after an adoption
   CHECK(one.did(one.core.on_advice(one.moment(), 0, 1, "below the median")) ==
         Words{"append[stop requested 0 by assessor]", "stop 0/1: below the median"});
   CHECK(one.did(one.core.on_advice(one.moment(), 0, 1, "below the median")).empty());
@@ -317,7 +328,8 @@ TEST_CASE("a trial that waits is killed at once", "[experiment]") {
   one.suggest(0);
   CHECK(one.did(one.core.on_stop_trial(one.moment(), 4, 0)) ==
         Words{"unplace 0", "tell killed 0", "suggest 1",
-              "append[phase RUNNING, created 0 tuner, trial 0 KILLED: stopped by the user]", "answer 4"});
+              "append[phase RUNNING, created 0 tuner, trial 0 KILLED: stopped by the user]",
+              "answer 4"});
   CHECK(one.place(0) == Words{"unplace 0"});  // the place had been granted meanwhile
 }
 
@@ -326,7 +338,8 @@ TEST_CASE("stopping a trial that is not there is an error that says why", "[expe
   one.start();
   one.run_trial(0);
   one.result(0, 1, "Succeeded", 1);
-  CHECK(one.did(one.core.on_stop_trial(one.moment(), 1, 0)) == Words{"error: trial small-abcde/0 has ended"});
+  CHECK(one.did(one.core.on_stop_trial(one.moment(), 1, 0)) ==
+        Words{"error: trial small-abcde/0 has ended"});
   CHECK(one.did(one.core.on_stop_trial(one.moment(), 1, 7)) ==
         Words{"error: experiment small-abcde has no trial 7"});
 }
@@ -357,7 +370,8 @@ TEST_CASE("what is enqueued is tried although the search space is exhausted", "[
   one.start();
   one.run_trial(0);
   one.did(one.core.on_suggested(one.moment(), 1, Exhausted{}));
-  CHECK(one.did(one.core.on_enqueue(one.moment(), 3, R"({"x":0.75})"))[0] == R"(suggest 1 from {"x":0.75})");
+  CHECK(one.did(one.core.on_enqueue(one.moment(), 3, R"({"x":0.75})"))[0] ==
+        R"(suggest 1 from {"x":0.75})");
 }
 
 TEST_CASE("the deadline of an attempt is the nearer of maxTrialSeconds and activeDeadlineSeconds",

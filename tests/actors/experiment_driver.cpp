@@ -51,12 +51,14 @@ std::string word_of(const pb::Event& event) {
       return "created " + std::to_string(event.trial_created().sequence()) + " " +
              event.trial_created().origin();
     case E::kAttemptLaunched:
-      return "launched " + key(event.attempt_launched().sequence(), event.attempt_launched().attempt());
+      return "launched " +
+             key(event.attempt_launched().sequence(), event.attempt_launched().attempt());
     case E::kAttemptStarted:
-      return "started " + key(event.attempt_started().sequence(), event.attempt_started().attempt());
+      return "started " +
+             key(event.attempt_started().sequence(), event.attempt_started().attempt());
     case E::kAttemptEnded:
-      return "ended " + key(event.attempt_ended().sequence(), event.attempt_ended().attempt()) + " " +
-             event.attempt_ended().outcome();
+      return "ended " + key(event.attempt_ended().sequence(), event.attempt_ended().attempt()) +
+             " " + event.attempt_ended().outcome();
     case E::kTrialRequeued: {
       const auto& one = event.trial_requeued();
       return "requeued " + std::to_string(one.sequence()) + (one.costs_retry() ? " retry" : "") +
@@ -72,8 +74,10 @@ std::string word_of(const pb::Event& event) {
       return "stop requested " + std::to_string(event.trial_stop_requested().sequence()) + " by " +
              event.trial_stop_requested().by();
     case E::kTrialEnqueued: return "enqueued " + event.trial_enqueued().parameters_json();
-    case E::kSpecEdited: return "edited " + event.spec_edited().path() + "=" + event.spec_edited().value();
-    case E::kLinesRejected: return "rejected " + std::to_string(event.lines_rejected().total()) + " lines";
+    case E::kSpecEdited:
+      return "edited " + event.spec_edited().path() + "=" + event.spec_edited().value();
+    case E::kLinesRejected:
+      return "rejected " + std::to_string(event.lines_rejected().total()) + " lines";
     case E::kReplicaRestarted: return "restarted " + event.replica_restarted().replica();
     case E::kNotice: return "notice: " + event.notice().text();
     case E::WHAT_NOT_SET: break;
@@ -88,18 +92,20 @@ std::string word_of(const ExperimentEffect& effect) {
           std::string all;
           for (const auto& event : x.events)
             all += (all.empty() ? "" : ", ") + word_of(event);
-          auto reports = x.reports.empty() ? "" : "+" + std::to_string(x.reports.size()) + " reports";
+          auto reports =
+              x.reports.empty() ? "" : "+" + std::to_string(x.reports.size()) + " reports";
           return "append[" + all + "]" + reports;
         } else if constexpr (std::is_same_v<Effect, Suggest>) {
-          return "suggest " + std::to_string(x.sequence) + (x.partial ? " from " + to_json(*x.partial) : "");
+          return "suggest " + std::to_string(x.sequence) +
+                 (x.partial ? " from " + to_json(*x.partial) : "");
         } else if constexpr (std::is_same_v<Effect, TellBegan>) {
           return "tell began " + std::to_string(x.trial.sequence);
         } else if constexpr (std::is_same_v<Effect, TellEnded>) {
-          return "tell " + std::string(outcome_of(x.trial)) + " " + std::to_string(x.trial.sequence) +
-                 value_of(x.trial);
+          return "tell " + std::string(outcome_of(x.trial)) + " " +
+                 std::to_string(x.trial.sequence) + value_of(x.trial);
         } else if constexpr (std::is_same_v<Effect, Measure>) {
-          return "measure " + key(x.sequence, x.attempt) + " step " + std::to_string(x.measurement.step) +
-                 (x.assess ? "" : " without assessing");
+          return "measure " + key(x.sequence, x.attempt) + " step " +
+                 std::to_string(x.measurement.step) + (x.assess ? "" : " without assessing");
         } else if constexpr (std::is_same_v<Effect, Place>) {
           return "place " + std::to_string(x.sequence);
         } else if constexpr (std::is_same_v<Effect, Hold>) {
@@ -112,7 +118,8 @@ std::string word_of(const ExperimentEffect& effect) {
         } else if constexpr (std::is_same_v<Effect, Launch>) {
           return (x.adopt ? "adopt " : "launch ") + key(x.plan.sequence(), x.plan.attempt());
         } else if constexpr (std::is_same_v<Effect, StopAttempt>) {
-          return with((x.hurry ? "hurry " : "stop ") + key(x.key.sequence, x.key.attempt), x.reason);
+          return with((x.hurry ? "hurry " : "stop ") + key(x.key.sequence, x.key.attempt),
+                      x.reason);
         } else if constexpr (std::is_same_v<Effect, Release>) {
           return "release " + key(x.key.sequence, x.key.attempt);
         } else if constexpr (std::is_same_v<Effect, Touch>) {
@@ -143,7 +150,8 @@ ExperimentDriver::ExperimentDriver(pb::ExperimentSpec spec)
     : now(Time{} + std::chrono::hours(1)), core("small-abcde"), spec_(std::move(spec)) {}
 
 Moment ExperimentDriver::moment() const {
-  return {now, std::chrono::duration_cast<std::chrono::milliseconds>(now.time_since_epoch()).count()};
+  return {now,
+          std::chrono::duration_cast<std::chrono::milliseconds>(now.time_since_epoch()).count()};
 }
 
 Words ExperimentDriver::did(ExperimentEffects effects) {
@@ -190,7 +198,8 @@ Words ExperimentDriver::start() {
 }
 
 Words ExperimentDriver::suggest(Sequence sequence, const std::string& parameters_json) {
-  return did(core.on_suggested(moment(), sequence, Suggestion{parse_json(parameters_json).value(), ""}));
+  return did(
+      core.on_suggested(moment(), sequence, Suggestion{parse_json(parameters_json).value(), ""}));
 }
 
 Words ExperimentDriver::place(Sequence sequence, const std::string& node) {

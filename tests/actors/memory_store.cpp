@@ -54,13 +54,15 @@ class MemoryWriter final : public StoreWriter {
         if (!event.has_trial_created())
           continue;
         auto sequence = event.trial_created().sequence();
-        bool there = known != nullptr &&
-                     std::any_of(known->events.begin(), known->events.end(), [&](const auto& stored) {
-                       return stored.event.has_trial_created() &&
-                              stored.event.trial_created().sequence() == sequence;
-                     });
+        bool there =
+            known != nullptr &&
+            std::any_of(known->events.begin(), known->events.end(), [&](const auto& stored) {
+              return stored.event.has_trial_created() &&
+                     stored.event.trial_created().sequence() == sequence;
+            });
         if (there || !created_now.insert({append->experiment_id, sequence}).second)
-          return fail(ErrorCode::internal, "trial " + std::to_string(sequence) + " was created twice");
+          return fail(ErrorCode::internal,
+                      "trial " + std::to_string(sequence) + " was created twice");
       }
     }
     return {};
@@ -91,7 +93,8 @@ class MemoryWriter final : public StoreWriter {
   void apply(const PutSecrets& put) { database_->secrets[put.experiment_id] = put.secrets; }
 
   void apply(const DeleteExperiment& gone) {
-    std::erase_if(database_->experiments, [&](const auto& one) { return one.id == gone.experiment_id; });
+    std::erase_if(database_->experiments,
+                  [&](const auto& one) { return one.id == gone.experiment_id; });
     database_->secrets.erase(gone.experiment_id);
   }
 
@@ -102,7 +105,9 @@ class MemoryWriter final : public StoreWriter {
 
   void add(Experiment& experiment, const std::vector<pb::Report>& reports) {
     for (const auto& report : reports)
-      if (experiment.known.insert({report.sequence(), report.attempt(), report.replica(), report.line()}).second)
+      if (experiment.known
+              .insert({report.sequence(), report.attempt(), report.replica(), report.line()})
+              .second)
         experiment.reports.push_back(report);
   }
 
@@ -112,7 +117,8 @@ class MemoryWriter final : public StoreWriter {
 
 class MemoryReader final : public StoreReader {
  public:
-  explicit MemoryReader(std::shared_ptr<MemoryDatabase> database) : database_(std::move(database)) {}
+  explicit MemoryReader(std::shared_ptr<MemoryDatabase> database)
+      : database_(std::move(database)) {}
 
   Result<std::vector<pb::ExperimentSummary>> experiments() override {
     std::vector<pb::ExperimentSummary> all;
@@ -166,7 +172,8 @@ class MemoryReader final : public StoreReader {
     for (auto& one : *all)
       if (one.sequence() == sequence)
         return one;
-    return fail(ErrorCode::not_found, "experiment " + id + " has no trial " + std::to_string(sequence));
+    return fail(ErrorCode::not_found,
+                "experiment " + id + " has no trial " + std::to_string(sequence));
   }
 
   Result<std::vector<pb::Report>> reports(const std::string& id, std::optional<Sequence> sequence,
@@ -180,7 +187,8 @@ class MemoryReader final : public StoreReader {
       newest[row.sequence()] = row.attempt();
     std::vector<pb::Report> all;
     for (const auto& report : (*found)->reports)
-      if ((!sequence || *sequence == report.sequence()) && newest[report.sequence()] == report.attempt() &&
+      if ((!sequence || *sequence == report.sequence()) &&
+          newest[report.sequence()] == report.attempt() &&
           (kind == pb::REPORT_KIND_UNSPECIFIED || kind == report.kind()))
         all.push_back(report);
     std::stable_sort(all.begin(), all.end(),
@@ -195,7 +203,8 @@ class MemoryReader final : public StoreReader {
     return all->empty() ? std::optional<pb::Report>() : all->back();
   }
 
-  Result<std::int64_t> last_report_line(const AttemptKey& attempt, const std::string& replica) override {
+  Result<std::int64_t> last_report_line(const AttemptKey& attempt,
+                                        const std::string& replica) override {
     std::int64_t last = 0;
     if (const auto* experiment = database_->find(attempt.experiment_id))
       for (const auto& report : experiment->reports)
@@ -205,7 +214,8 @@ class MemoryReader final : public StoreReader {
     return last;
   }
 
-  Result<std::vector<StoredEvent>> events(const std::string& id, std::optional<Sequence> sequence) override {
+  Result<std::vector<StoredEvent>> events(const std::string& id,
+                                          std::optional<Sequence> sequence) override {
     auto found = find(id);
     if (!found)
       return tl::unexpected(found.error());

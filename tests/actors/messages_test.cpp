@@ -15,7 +15,7 @@ bool inspect(Inspector& f, HostGreeting& x) {
   return f.object(x).fields(f.field("text", x.text));
 }
 CAF_BEGIN_TYPE_ID_BLOCK(host, first_custom_type_id)
-  CAF_ADD_TYPE_ID(host, (HostGreeting))
+CAF_ADD_TYPE_ID(host, (HostGreeting))
 CAF_END_TYPE_ID_BLOCK(host)
 
 namespace autotune::test {
@@ -81,7 +81,8 @@ void check_round_trip(caf::actor_system& system) {
   REQUIRE(read.match_elements<T>());
   CHECK(read.get_as<T>(0).SerializeAsString() == written.SerializeAsString());
   // Half of it is refused, not taken for less.
-  caf::byte_buffer half(bytes.begin(), bytes.begin() + static_cast<std::ptrdiff_t>(bytes.size() / 2));
+  caf::byte_buffer half(bytes.begin(),
+                        bytes.begin() + static_cast<std::ptrdiff_t>(bytes.size() / 2));
   caf::binary_deserializer cut(system, half);
   caf::message nothing;
   CHECK_FALSE(cut.apply(nothing));
@@ -123,7 +124,9 @@ TEST_CASE("our actors live in a host's actor system, beside its own messages", "
   auto database = std::make_shared<MemoryDatabase>();
   HeadOptions options;
   options.writer = memory_writer(database);
-  options.open_reader = [database]() -> Result<std::unique_ptr<StoreReader>> { return memory_reader(database); };
+  options.open_reader = [database]() -> Result<std::unique_ptr<StoreReader>> {
+    return memory_reader(database);
+  };
   options.launcher = std::make_shared<SimulatedLauncher>();
   options.node = {"here", 1, 1 << 30, {}};
   auto head = spawn_head(system, options);
@@ -136,8 +139,11 @@ TEST_CASE("our actors live in a host's actor system, beside its own messages", "
     request.mutable_command()->set_experiment_id("none");
     request.mutable_command()->set_verb("resume");
     self->request(head.control, std::chrono::seconds(30), request)
-        .receive([](const pb::ControlResponse& answer) { CHECK(answer.error() == "there is no experiment 'none'"); },
-                 [](const caf::error& error) { FAIL(caf::to_string(error)); });
+        .receive(
+            [](const pb::ControlResponse& answer) {
+              CHECK(answer.error() == "there is no experiment 'none'");
+            },
+            [](const caf::error& error) { FAIL(caf::to_string(error)); });
     self->send_exit(host, caf::exit_reason::user_shutdown);
   }
   host = nullptr;

@@ -14,7 +14,8 @@ Words words(const PlacementEffects& effects) {
   Words all;
   for (const auto& effect : effects) {
     if (const auto* granted = std::get_if<PlacementGranted>(&effect)) {
-      std::string text = "grant " + std::to_string(granted->request.sequence) + " on " + granted->node;
+      std::string text =
+          "grant " + std::to_string(granted->request.sequence) + " on " + granted->node;
       for (const auto& gpu : granted->gpus)
         text += " gpu" + gpu;
       all.push_back(text);
@@ -65,8 +66,9 @@ TEST_CASE("waiting requests are served in order of arrival", "[placement]") {
 TEST_CASE("all that is short is named", "[placement]") {
   auto core = one_node();
   core.on_request({"e", 0, {3, 7 * gib, 2}});
-  CHECK(words(core.on_request({"e", 1, {2, 2 * gib, 1}})) ==
-        Words{"1 waits: needs 1 GPUs (0 free), 2 cores (1 free), 2.0 GiB of memory (1.0 GiB free)"});
+  CHECK(
+      words(core.on_request({"e", 1, {2, 2 * gib, 1}})) ==
+      Words{"1 waits: needs 1 GPUs (0 free), 2 cores (1 free), 2.0 GiB of memory (1.0 GiB free)"});
 }
 
 TEST_CASE("a request that waits can be withdrawn", "[placement]") {
@@ -91,7 +93,8 @@ TEST_CASE("asking twice takes no more and is answered the same", "[placement]") 
 TEST_CASE("what no node could ever hold is said with the largest node", "[placement]") {
   auto core = one_node();
   CHECK(core.impossible({8, 0, 0}) ==
-        "no node could ever hold it: it needs 8 cores, 0.0 GiB of memory and 0 GPUs; the largest node, here, "
+        "no node could ever hold it: it needs 8 cores, 0.0 GiB of memory and 0 GPUs; the largest "
+        "node, here, "
         "has 4 cores, 8.0 GiB and 2 GPUs");
   CHECK_FALSE(core.impossible({4, 8 * gib, 2}));
   CHECK(PlacementCore({}).impossible({}) == "there is no node");
@@ -112,7 +115,8 @@ TEST_CASE("what was granted to an experiment that died is free again", "[placeme
   core.on_request({"e", 5, {0, 0, 1}});
   core.on_request({"e", 6, {0, 0, 1}});
   CHECK(words(core.on_request({"f", 0, {0, 0, 1}})).front().substr(0, 8) == "0 waits:");
-  CHECK(words(core.on_replayed("e", {0, 0, 1}, {{4, "here", {"0"}}})) == Words{"grant 0 on here gpu1"});
+  CHECK(words(core.on_replayed("e", {0, 0, 1}, {{4, "here", {"0"}}})) ==
+        Words{"grant 0 on here gpu1"});
 }
 
 TEST_CASE("fractions of cores add up", "[placement]") {

@@ -13,7 +13,9 @@ namespace {
 class Dice {
  public:
   explicit Dice(std::mt19937_64& random) : random_(random) {}
-  bool chance(double probability) { return static_cast<double>(random_() >> 11) * 0x1.0p-53 < probability; }
+  bool chance(double probability) {
+    return static_cast<double>(random_() >> 11) * 0x1.0p-53 < probability;
+  }
   /// 0 .. n-1
   int below(int n) { return static_cast<int>(random_() % static_cast<std::uint64_t>(n)); }
   int between(int low, int high) { return low + below(high - low + 1); }
@@ -60,15 +62,16 @@ void draw_training(pb::TrainingConfig& training, Dice& dice) {
   }
   auto& policy = *training.mutable_run_policy();
   policy.set_backoff_limit(dice.between(0, 3));
-  policy.set_clean_up_policy(
-      dice.one_of({pb::CLEAN_UP_POLICY_NONE, pb::CLEAN_UP_POLICY_ALL, pb::CLEAN_UP_POLICY_UNFINISHED}));
+  policy.set_clean_up_policy(dice.one_of(
+      {pb::CLEAN_UP_POLICY_NONE, pb::CLEAN_UP_POLICY_ALL, pb::CLEAN_UP_POLICY_UNFINISHED}));
   if (dice.chance(0.15))
     policy.set_active_deadline_seconds(dice.between(2, 40) / 10.0);
 }
 
 void draw_search(pb::ExperimentSpec& spec, Dice& dice) {
   if (dice.chance(0.25)) {
-    spec.set_search_space_json(R"({"a":{"_type":"choice","_value":[1,2,3]},"b":{"_type":"choice","_value":["x","y"]}})");
+    spec.set_search_space_json(
+        R"({"a":{"_type":"choice","_value":[1,2,3]},"b":{"_type":"choice","_value":["x","y"]}})");
     spec.mutable_tuner()->set_name(dice.one_of({"GridSearch", "GridSearch", "Random"}));
     if (dice.chance(0.3))
       spec.set_max_trial_num(0);
@@ -98,19 +101,26 @@ class RandomBehaviour {
     SimulatedRun run;
     run.duration = milliseconds(dice.chance(0.2) ? dice.between(0, 20) : dice.between(20, 3000));
     bool decides = is_decider(plan, key);
-    bool cleaned = plan.training_config().run_policy().clean_up_policy() != pb::CLEAN_UP_POLICY_NONE;
+    bool cleaned =
+        plan.training_config().run_policy().clean_up_policy() != pb::CLEAN_UP_POLICY_NONE;
     if (!decides && endless_ && cleaned && dice.chance(0.5))
       run.duration = std::chrono::hours(100);
     if (dice.chance(0.25))
       run.exit_code = dice.one_of({1, 2, 130, 137, 143});
     else if (dice.chance(0.05))
       run.signal = dice.one_of({9, 11, 15});
-    int count = dice.chance(0.5) ? 0 : talkative_ && dice.chance(0.2) ? dice.between(150, 2500) : dice.between(1, 6);
+    int count = dice.chance(0.5)                 ? 0
+                : talkative_ && dice.chance(0.2) ? dice.between(150, 2500)
+                                                 : dice.between(1, 6);
     for (int i = 0; i < count; ++i)
-      run.reports.push_back({run.duration * (i + 1) / (count + 1), pb::REPORT_KIND_INTERMEDIATE, i * 10,
+      run.reports.push_back({run.duration * (i + 1) / (count + 1),
+                             pb::REPORT_KIND_INTERMEDIATE,
+                             i * 10,
                              {{"default", dice.below(1000) / 1000.0}}});
     if ((decides && dice.chance(0.9)) || dice.chance(0.1))
-      run.reports.push_back({run.duration, pb::REPORT_KIND_FINAL, count * 10,
+      run.reports.push_back({run.duration,
+                             pb::REPORT_KIND_FINAL,
+                             count * 10,
                              {{"default", dice.below(1000000) / 1000.0}, {"loss", 0.5}}});
     return run;
   }
@@ -159,8 +169,11 @@ pb::ExperimentSpec random_spec(std::mt19937_64& random, std::size_t gpus) {
     spec.mutable_assessor()->set_class_args_json(R"({"start_step":2})");
   }
   if (gpus > 0 && spec.training_config().tasks_size() == 1)
-    spec.mutable_training_config()->mutable_tasks(0)->mutable_container()->mutable_limits()->set_gpus(
-        dice.between(0, static_cast<int>(gpus)));
+    spec.mutable_training_config()
+        ->mutable_tasks(0)
+        ->mutable_container()
+        ->mutable_limits()
+        ->set_gpus(dice.between(0, static_cast<int>(gpus)));
   return spec;
 }
 
@@ -223,7 +236,8 @@ pb::ControlRequest Simulation::random_command(const std::string& id) {
     case 7: return edit("spec.maxExecSeconds", 1 + below(20));
     default:
       request.mutable_enqueue()->set_experiment_id(id);
-      request.mutable_enqueue()->set_parameters_json(chance(0.5) ? R"({"a":1,"b":"x"})" : R"({"b":"y"})");
+      request.mutable_enqueue()->set_parameters_json(chance(0.5) ? R"({"a":1,"b":"x"})"
+                                                                 : R"({"b":"y"})");
       return request;
   }
 }

@@ -20,7 +20,8 @@ constexpr auto care_interval = 20s;         // how soon a stopped or paused expe
 /// What a head sees of the launcher: calls of a killed head reach nothing.
 class ProxyLauncher final : public Launcher {
  public:
-  ProxyLauncher(Simulation& world, std::shared_ptr<bool> alive) : world_(world), alive_(std::move(alive)) {}
+  ProxyLauncher(Simulation& world, std::shared_ptr<bool> alive)
+      : world_(world), alive_(std::move(alive)) {}
 
   Result<void> prepare(const pb::AttemptPlan& plan) override {
     if (!*alive_)
@@ -36,7 +37,8 @@ class ProxyLauncher final : public Launcher {
   }
   void stop(const pb::ReplicaKey& key, milliseconds grace) override {
     if (*alive_)
-      world_.trace("stops " + key.ShortDebugString() + " within " + std::to_string(grace.count()) + " ms");
+      world_.trace("stops " + key.ShortDebugString() + " within " + std::to_string(grace.count()) +
+                   " ms");
     if (*alive_)
       world_.launcher_.stop(key, grace);
   }
@@ -56,8 +58,8 @@ class ProxyLauncher final : public Launcher {
     if (*alive_)
       world_.launcher_.on_activity(std::move(wake));
   }
-  Result<ReportBatch> read_reports(const pb::ReplicaKey& key, std::int64_t after_line, std::size_t lines_max,
-                                   bool ended) override {
+  Result<ReportBatch> read_reports(const pb::ReplicaKey& key, std::int64_t after_line,
+                                   std::size_t lines_max, bool ended) override {
     if (!*alive_)
       return ReportBatch{};
     return world_.launcher_.read_reports(key, after_line, lines_max, ended);
@@ -83,7 +85,8 @@ class ProxyLauncher final : public Launcher {
  private:
   void remember(const pb::AttemptPlan& plan) {
     AttemptKey key{plan.experiment_id(), plan.sequence(), plan.attempt()};
-    auto deadline = world_.plans_.count(key) > 0 ? world_.plans_[key].deadline_ms() : plan.deadline_ms();
+    auto deadline =
+        world_.plans_.count(key) > 0 ? world_.plans_[key].deadline_ms() : plan.deadline_ms();
     world_.plans_[key] = plan;
     world_.plans_[key].set_deadline_ms(deadline);  // an adopted one is told what is left
   }
@@ -103,14 +106,17 @@ Simulation::Simulation(SimulationOptions options)
     : options_(std::move(options)),
       random_(options_.seed * 0x9e3779b97f4a7c15ULL + 1),
       now_(Time{} + 24h),
-      launcher_({options_.behaviour, options_.faults.launcher, options_.seed, [this] { return now_; }}) {
+      launcher_(
+          {options_.behaviour, options_.faults.launcher, options_.seed, [this] { return now_; }}) {
   database_->fault = [this](const auto& writes) { return fault(writes); };
   database_->room = [this] {
     bool full = outage_is_full_disk_ && now_ >= outage_from_ && now_ < outage_to_;
     reserve_used_ = reserve_used_ && full;
     return !full;
   };
-  database_->on_event = [this](const std::string& id, const pb::Event& event) { on_event(id, event); };
+  database_->on_event = [this](const std::string& id, const pb::Event& event) {
+    on_event(id, event);
+  };
 }
 
 Simulation::~Simulation() { kill_head(); }
@@ -134,7 +140,8 @@ void Simulation::must(bool holds, const std::string& what) {
 
 void Simulation::trace(const std::string& what) const {
   if (traced)
-    std::cerr << std::chrono::duration<double>(now_.time_since_epoch() - 24h).count() << " s: " << what << "\n";
+    std::cerr << std::chrono::duration<double>(now_.time_since_epoch() - 24h).count()
+              << " s: " << what << "\n";
 }
 
 void Simulation::start_head() {
@@ -153,7 +160,8 @@ void Simulation::start_head() {
   };
   head.launcher = std::make_shared<ProxyLauncher>(*this, one.alive);
   head.node = {"here", 8, std::int64_t{64} << 30, options_.gpus};
-  head.watcher = [this, alive = one.alive](const std::string& id, const std::vector<pb::Event>& events) {
+  head.watcher = [this, alive = one.alive](const std::string& id,
+                                           const std::vector<pb::Event>& events) {
     if (*alive)
       on_watched(id, events);
   };
@@ -176,8 +184,9 @@ void Simulation::kill_head() {
   caf::anon_send(one.head.control, atom::shut_down_v);
   scheduler().run();
   for (const auto& actor :
-       {caf::actor_cast<caf::actor>(one.head.agent), caf::actor_cast<caf::actor>(one.head.placement),
-        caf::actor_cast<caf::actor>(one.head.sink), caf::actor_cast<caf::actor>(one.head.store)})
+       {caf::actor_cast<caf::actor>(one.head.agent),
+        caf::actor_cast<caf::actor>(one.head.placement), caf::actor_cast<caf::actor>(one.head.sink),
+        caf::actor_cast<caf::actor>(one.head.store)})
     caf::anon_send_exit(actor, caf::exit_reason::kill);
   one.head = {};
   scheduler().run();
@@ -188,21 +197,23 @@ void Simulation::kill_head() {
   incarnation_.reset();
 }
 
-void Simulation::ask(pb::ControlRequest request, std::function<void(const pb::ControlResponse&)> answered) {
+void Simulation::ask(pb::ControlRequest request,
+                     std::function<void(const pb::ControlResponse&)> answered) {
   auto alive = incarnation_->alive;
   trace("asks " + request.ShortDebugString().substr(0, 100));
   incarnation_->system->spawn(
       [this, alive, control = incarnation_->head.control, request = std::move(request),
        answered = std::move(answered)](caf::event_based_actor* self) mutable {
         compat::request(self, control, std::chrono::hours(1), std::move(request))
-            .then([this, self, alive, answered](const pb::ControlResponse& response) {
-                    if (*alive)
-                      trace("answered " + response.ShortDebugString());
-                    if (*alive && answered)
-                      answered(response);
-                    self->quit();
-                  },
-                  [self](const caf::error&) { self->quit(); });
+            .then(
+                [this, self, alive, answered](const pb::ControlResponse& response) {
+                  if (*alive)
+                    trace("answered " + response.ShortDebugString());
+                  if (*alive && answered)
+                    answered(response);
+                  self->quit();
+                },
+                [self](const caf::error&) { self->quit(); });
       });
 }
 
@@ -213,7 +224,8 @@ void Simulation::submit(const pb::ExperimentSpec& spec) {
     if (!response.error().empty() && options_.faults.store_refuses)
       return;
     must(response.error().empty(), "a submission is refused: " + response.error());
-    must(database_->find(response.experiment_id()) != nullptr, "an acknowledged experiment is durable");
+    must(database_->find(response.experiment_id()) != nullptr,
+         "an acknowledged experiment is durable");
   });
 }
 
@@ -225,7 +237,8 @@ void Simulation::fill_disk(milliseconds time) {
 
 void Simulation::plan(milliseconds after, pb::ControlRequest request) {
   commands_.push_back({now_ + after, std::move(request)});
-  std::stable_sort(commands_.begin(), commands_.end(), [](const auto& a, const auto& b) { return a.at > b.at; });
+  std::stable_sort(commands_.begin(), commands_.end(),
+                   [](const auto& a, const auto& b) { return a.at > b.at; });
 }
 
 /// One message of one actor, or the next moment at which something happens; false: nothing is left to do.
@@ -235,7 +248,8 @@ bool Simulation::step() {
   if (jobs.empty())
     return advance();
   if (options_.faults.shuffled && jobs.size() > 1) {
-    auto picked = jobs.begin() + static_cast<std::ptrdiff_t>(below(static_cast<std::int64_t>(jobs.size())));
+    auto picked =
+        jobs.begin() + static_cast<std::ptrdiff_t>(below(static_cast<std::int64_t>(jobs.size())));
     std::rotate(jobs.begin(), picked, picked + 1);
   }
   scheduler().run_once();

@@ -11,9 +11,12 @@ using namespace std::chrono_literals;
 namespace {
 
 constexpr auto punctual = 200ms;  // how late a limit may act
-constexpr auto forgotten = 1100ms;  // what a crash may forget of the time spent in RUNNING, and a tick
+constexpr auto forgotten =
+    1100ms;  // what a crash may forget of the time spent in RUNNING, and a tick
 
-AttemptKey attempt_of(const pb::ReplicaKey& key) { return {key.experiment_id(), key.sequence(), key.attempt()}; }
+AttemptKey attempt_of(const pb::ReplicaKey& key) {
+  return {key.experiment_id(), key.sequence(), key.attempt()};
+}
 
 std::string name_of(const AttemptKey& key) {
   return key.experiment_id + "/" + std::to_string(key.sequence) + "/" + std::to_string(key.attempt);
@@ -21,9 +24,11 @@ std::string name_of(const AttemptKey& key) {
 
 bool same_metrics(const pb::Report& a, const pb::Report& b) {
   return a.kind() == b.kind() && a.step() == b.step() && a.metrics_size() == b.metrics_size() &&
-         std::equal(a.metrics().begin(), a.metrics().end(), b.metrics().begin(), [](auto& x, auto& y) {
-           return x.name() == y.name() && (x.value() == y.value() || (x.value() != x.value() && y.value() != y.value()));
-         });
+         std::equal(
+             a.metrics().begin(), a.metrics().end(), b.metrics().begin(), [](auto& x, auto& y) {
+               return x.name() == y.name() && (x.value() == y.value() ||
+                                               (x.value() != x.value() && y.value() != y.value()));
+             });
 }
 
 }  // namespace
@@ -36,8 +41,9 @@ Result<void> Simulation::fault(const std::vector<StoreWrite>& writes) {
     outage_is_full_disk_ = chance(0.5);
     reserve_used_ = false;
     outage = true;
-    trace(std::string(outage_is_full_disk_ ? "full disk" : "store out") + " until " +
-          std::to_string(std::chrono::duration<double>(outage_to_.time_since_epoch() - 24h).count()));
+    trace(
+        std::string(outage_is_full_disk_ ? "full disk" : "store out") + " until " +
+        std::to_string(std::chrono::duration<double>(outage_to_.time_since_epoch() - 24h).count()));
   }
   if (outage && !outage_is_full_disk_)
     return fail(ErrorCode::unavailable, "simulated: the store does not answer");
@@ -46,7 +52,8 @@ Result<void> Simulation::fault(const std::vector<StoreWrite>& writes) {
     for (const auto& write : writes)
       if (const auto* append = std::get_if<AppendEvents>(&write))
         for (const auto& event : append->events)
-          halts = halts || (event.has_phase_changed() && event.phase_changed().phase() != pb::PHASE_RUNNING);
+          halts = halts ||
+                  (event.has_phase_changed() && event.phase_changed().phase() != pb::PHASE_RUNNING);
     if (!halts)
       return fail(ErrorCode::resource_exhausted, "simulated: the disk is full");
     reserve_used_ = true;
@@ -83,8 +90,10 @@ void Simulation::on_event(const std::string& id, const pb::Event& event) {
     return;
   watched.replay->replay(event, nullptr);
   if (event.has_spec_edited()) {
-    watched.time_edited = watched.time_edited || event.spec_edited().path() == "spec.maxExecSeconds";
-    watched.budget_edited = watched.budget_edited || event.spec_edited().path() == "spec.maxTrialNum";
+    watched.time_edited =
+        watched.time_edited || event.spec_edited().path() == "spec.maxExecSeconds";
+    watched.budget_edited =
+        watched.budget_edited || event.spec_edited().path() == "spec.maxTrialNum";
   }
   if (event.has_trial_ended()) {
     ++trials;
@@ -92,7 +101,8 @@ void Simulation::on_event(const std::string& id, const pb::Event& event) {
   }
   if (event.has_phase_changed() && watched.audit.at_rest()) {
     for (const auto& key : launcher_.running_now())
-      must(key.experiment_id() != id, "a process of " + name_of(attempt_of(key)) + " runs in an experiment at rest");
+      must(key.experiment_id() != id,
+           "a process of " + name_of(attempt_of(key)) + " runs in an experiment at rest");
     if (event.phase_changed().phase() == pb::PHASE_TIMEOUT)
       check_timeout(id, watched);
   }
@@ -118,20 +128,23 @@ void Simulation::on_start(const pb::ReplicaKey& key) {
   must(starts_.insert({attempt, key.replica(), key.restart()}).second,
        "replica " + key.replica() + " of " + name_of(attempt) + " is started twice");
   const auto* experiment = database_->find(attempt.experiment_id);
-  bool durable = experiment != nullptr &&
-                 std::any_of(experiment->events.begin(), experiment->events.end(), [&](const auto& stored) {
-                   return stored.event.has_attempt_launched() &&
-                          stored.event.attempt_launched().sequence() == attempt.sequence &&
-                          stored.event.attempt_launched().attempt() == attempt.attempt;
-                 });
+  bool durable =
+      experiment != nullptr &&
+      std::any_of(experiment->events.begin(), experiment->events.end(), [&](const auto& stored) {
+        return stored.event.has_attempt_launched() &&
+               stored.event.attempt_launched().sequence() == attempt.sequence &&
+               stored.event.attempt_launched().attempt() == attempt.attempt;
+      });
   must(durable, name_of(attempt) + " starts before its launch is durable");
   first_start_.emplace(attempt, now_);
   start_times_[{attempt, key.replica()}] = now_;
   std::set<std::string> gpus(plans_[attempt].gpus().begin(), plans_[attempt].gpus().end());
   for (const auto& other : launcher_.running_now()) {
     auto its = attempt_of(other);
-    bool same_trial = its.experiment_id == attempt.experiment_id && its.sequence == attempt.sequence;
-    must(!same_trial || its.attempt == attempt.attempt, name_of(attempt) + " overlaps with " + name_of(its));
+    bool same_trial =
+        its.experiment_id == attempt.experiment_id && its.sequence == attempt.sequence;
+    must(!same_trial || its.attempt == attempt.attempt,
+         name_of(attempt) + " overlaps with " + name_of(its));
     must(its != attempt || other.replica() != key.replica(), name_of(attempt) + " runs twice");
     for (const auto& gpu : plans_[its].gpus())
       must(its == attempt || gpus.count(gpu) == 0,
@@ -162,13 +175,15 @@ void Simulation::on_release(const AttemptKey& attempt) {
       key.set_replica(task.role() + "-" + std::to_string(i));
       auto wrote = launcher_.read_reports(key, 0, 1000000, true)->reports;
       auto& found = stored[key.replica()];
-      std::stable_sort(found.begin(), found.end(), [](auto& a, auto& b) { return a.line() < b.line(); });
-      must(found.size() == wrote.size(), name_of(attempt) + " " + key.replica() + " wrote " +
-                                             std::to_string(wrote.size()) + " reports, stored are " +
-                                             std::to_string(found.size()));
+      std::stable_sort(found.begin(), found.end(),
+                       [](auto& a, auto& b) { return a.line() < b.line(); });
+      must(found.size() == wrote.size(),
+           name_of(attempt) + " " + key.replica() + " wrote " + std::to_string(wrote.size()) +
+               " reports, stored are " + std::to_string(found.size()));
       for (std::size_t n = 0; n < std::min(found.size(), wrote.size()); ++n)
         must(found[n].line() == wrote[n].line() && same_metrics(found[n], wrote[n]),
-             name_of(attempt) + ": a report is not stored as it was written: " + found[n].ShortDebugString());
+             name_of(attempt) +
+                 ": a report is not stored as it was written: " + found[n].ShortDebugString());
     }
   }
 }
@@ -188,7 +203,8 @@ void Simulation::check_trial_end(const std::string& id, const pb::Event& event) 
   for (const auto& task : training.tasks())
     for (int i = 0; i < task.replicas(); ++i)
       replicas.push_back(task.role() + "-" + std::to_string(i));
-  std::rotate(replicas.begin(), replicas.begin() + static_cast<std::ptrdiff_t>(deciding_replica(training)),
+  std::rotate(replicas.begin(),
+              replicas.begin() + static_cast<std::ptrdiff_t>(deciding_replica(training)),
               replicas.begin() + static_cast<std::ptrdiff_t>(deciding_replica(training)) + 1);
   bool matches = false;
   for (const auto& replica : replicas) {
@@ -209,7 +225,8 @@ void Simulation::check_trial_end(const std::string& id, const pb::Event& event) 
       break;
   }
   must(matches, name_of(attempt) + " ends with a result that it did not report");
-  must(trial.state == pb::TRIAL_STATE_SUCCEEDED || !ended.reason().empty(), name_of(attempt) + " says why it failed");
+  must(trial.state == pb::TRIAL_STATE_SUCCEEDED || !ended.reason().empty(),
+       name_of(attempt) + " says why it failed");
 }
 
 /// No process outlives its deadline.
@@ -221,7 +238,8 @@ void Simulation::check_limits() {
     if (plan == plans_.end() || plan->second.deadline_ms() == 0 || first == first_start_.end())
       continue;
     // A head that was away knows only how long heads have been there: what it starts may run a whole deadline.
-    auto since = adopted_.count(attempt) > 0 ? start_times_[{attempt, key.replica()}] : first->second;
+    auto since =
+        adopted_.count(attempt) > 0 ? start_times_[{attempt, key.replica()}] : first->second;
     must(now_ - since <= milliseconds(plan->second.deadline_ms()) + punctual,
          name_of(attempt) + " runs past its deadline");
   }
@@ -240,7 +258,8 @@ void Simulation::check_timeout(const std::string& id, Watched& watched) {
   if (faults.launcher.late_events > 0)
     slack += std::chrono::ceil<milliseconds>(faults.launcher.lateness);
   bool judged = !faults.store_fails && !faults.store_refuses && !watched.time_edited;
-  must(!judged || spent <= limit + slack, id + ": TIMEOUT only after " + std::to_string(spent.count()) + " ms of " +
+  must(!judged || spent <= limit + slack, id + ": TIMEOUT only after " +
+                                              std::to_string(spent.count()) + " ms of " +
                                               std::to_string(limit.count()));
 }
 
@@ -256,7 +275,8 @@ void Simulation::check_end() {
       must(false, id + ": " + broken);
     must(watched.replay->phase() == audit.phase, id + ": the core and the audit disagree");
     auto counts = watched.replay->counts();
-    must(counts.succeeded() + counts.failed() + counts.early_stopped() + counts.killed() == audit.ended(),
+    must(counts.succeeded() + counts.failed() + counts.early_stopped() + counts.killed() ==
+             audit.ended(),
          id + ": the counts are wrong");
   }
 }

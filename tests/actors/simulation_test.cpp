@@ -2,8 +2,8 @@
 #include <cstdlib>
 #include <iostream>
 
-#include <catch2/catch.hpp>
 #include <spdlog/spdlog.h>
+#include <catch2/catch.hpp>
 
 #include "simulation.hpp"
 
@@ -18,7 +18,9 @@ std::int64_t number_of(const char* variable, std::int64_t otherwise) {
   return text == nullptr ? otherwise : std::atoll(text);
 }
 
-void quiet() { spdlog::set_level(std::getenv("AUTOTUNE_SIM_LOG") ? spdlog::level::debug : spdlog::level::off); }
+void quiet() {
+  spdlog::set_level(std::getenv("AUTOTUNE_SIM_LOG") ? spdlog::level::debug : spdlog::level::off);
+}
 
 }  // namespace
 
@@ -73,7 +75,8 @@ SimulatedBehaviour lasting(std::chrono::milliseconds duration, int exit_code = 0
     SimulatedRun run;
     run.duration = duration;
     run.exit_code = exit_code;
-    run.reports.push_back({duration, pb::REPORT_KIND_FINAL, 0, {{"default", 0.25 * plan.sequence()}}});
+    run.reports.push_back(
+        {duration, pb::REPORT_KIND_FINAL, 0, {{"default", 0.25 * plan.sequence()}}});
     return run;
   };
 }
@@ -93,7 +96,8 @@ std::vector<std::string> parameters_of(Simulation& simulation) {
 }
 
 /// When the first event comes for which `wanted` holds.
-std::chrono::milliseconds time_of(const Simulation& simulation, std::function<bool(const pb::Event&)> wanted) {
+std::chrono::milliseconds time_of(const Simulation& simulation,
+                                  std::function<bool(const pb::Event&)> wanted) {
   const auto& events = simulation.only().events;
   for (const auto& stored : events)
     if (wanted(stored.event))
@@ -107,7 +111,8 @@ std::chrono::milliseconds first_end(const Simulation& simulation) {
 
 }  // namespace
 
-TEST_CASE("the same seed at concurrency 1 gives byte-identical parameters and events", "[simulation]") {
+TEST_CASE("the same seed at concurrency 1 gives byte-identical parameters and events",
+          "[simulation]") {
   quiet();
   auto tuner = GENERATE("Random", "TPE");
   auto spec = plain_spec(40, 1);
@@ -119,13 +124,15 @@ TEST_CASE("the same seed at concurrency 1 gives byte-identical parameters and ev
   CHECK(parameters == parameters_of(second));
   REQUIRE(first.only().events.size() == second.only().events.size());
   for (std::size_t i = 0; i < first.only().events.size(); ++i)
-    CHECK(first.only().events[i].event.SerializeAsString() == second.only().events[i].event.SerializeAsString());
+    CHECK(first.only().events[i].event.SerializeAsString() ==
+          second.only().events[i].event.SerializeAsString());
   spec.set_seed(12);
   Simulation other(plain(spec, lasting(70ms)));
   CHECK(parameters != parameters_of(other));
 }
 
-TEST_CASE("crashes and a shuffled order of actors change no parameters at concurrency 1", "[simulation]") {
+TEST_CASE("crashes and a shuffled order of actors change no parameters at concurrency 1",
+          "[simulation]") {
   quiet();
   auto tuner = GENERATE("Random", "TPE");
   auto spec = plain_spec(15, 1);
@@ -156,7 +163,8 @@ TEST_CASE("maxTrialSeconds and activeDeadlineSeconds act within 200 ms", "[simul
   CHECK(simulation.problems == std::vector<std::string>{});
   CHECK(first_end(simulation) >= 3300ms);
   CHECK(first_end(simulation) <= 3500ms);
-  CHECK(simulation.audit(simulation.only().id).trials.at(0).last_end.outcome() == "DeadlineExceeded");
+  CHECK(simulation.audit(simulation.only().id).trials.at(0).last_end.outcome() ==
+        "DeadlineExceeded");
 }
 
 TEST_CASE("maxExecSeconds acts within 200 ms, a pause and a crash do not count", "[simulation]") {
@@ -191,10 +199,12 @@ TEST_CASE("maxExecSeconds acts within 200 ms, a pause and a crash do not count",
   CHECK(simulation.launcher().running() == 0);
 }
 
-TEST_CASE("backoffLimit ends a replica that fails again and again after 1 + 2 seconds", "[simulation]") {
+TEST_CASE("backoffLimit ends a replica that fails again and again after 1 + 2 seconds",
+          "[simulation]") {
   quiet();
   auto spec = plain_spec(1, 1);
-  spec.mutable_training_config()->mutable_tasks(0)->set_restart_policy(pb::RESTART_POLICY_ON_FAILURE);
+  spec.mutable_training_config()->mutable_tasks(0)->set_restart_policy(
+      pb::RESTART_POLICY_ON_FAILURE);
   spec.mutable_training_config()->mutable_run_policy()->set_backoff_limit(2);
   Simulation simulation(plain(spec, lasting(100ms, 1)));
   simulation.run();

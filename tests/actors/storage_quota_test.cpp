@@ -28,7 +28,8 @@ pb::ExperimentSpec spec_with_quota(std::int64_t bytes) {
 int quota_notices(const ExperimentDriver& one) {
   int count = 0;
   for (const auto& event : one.events)
-    count += event.has_notice() && event.notice().text().starts_with("storage quota reached") ? 1 : 0;
+    count +=
+        event.has_notice() && event.notice().text().starts_with("storage quota reached") ? 1 : 0;
   return count;
 }
 
@@ -48,7 +49,8 @@ TEST_CASE("without a quota the launcher's own limit rules", "[experiment]") {
   CHECK(log_limit_of_next(one, 0) == 0);
 }
 
-TEST_CASE("a quota that is reached is told once, and leaves each log its first words", "[experiment]") {
+TEST_CASE("a quota that is reached is told once, and leaves each log its first words",
+          "[experiment]") {
   ExperimentDriver one(spec_with_quota(quota));
   one.start();
   CHECK(one.did(one.core.on_storage(one.moment(), quota - 1)).empty());

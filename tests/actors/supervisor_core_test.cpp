@@ -39,7 +39,8 @@ TEST_CASE("an attempt of one replica", "[supervisor]") {
   CHECK_FALSE(one.core.next_tick());
 }
 
-TEST_CASE("trailing reports travel with the result up to a bound, more are stored first", "[supervisor]") {
+TEST_CASE("trailing reports travel with the result up to a bound, more are stored first",
+          "[supervisor]") {
   SupervisorLimits limits;
   limits.trailing_max = 10;
   SupervisorDriver one(plan_of("generic", {{"worker"}}), limits);
@@ -53,7 +54,8 @@ TEST_CASE("trailing reports travel with the result up to a bound, more are store
   }
   SECTION("in several batches") {
     CHECK(one.read("worker-0", 6, {}, true) == Words{"read worker-0 after 6 to the end"});
-    CHECK(one.read("worker-0", 6, {}, true) == Words{"reports 12", "read worker-0 after 12 to the end"});
+    CHECK(one.read("worker-0", 6, {}, true) ==
+          Words{"reports 12", "read worker-0 after 12 to the end"});
     CHECK(one.read("worker-0", 3).empty());
     CHECK(one.did(one.core.on_stored(12)) == Words{"result Succeeded +3 reports"});
   }
@@ -78,7 +80,8 @@ TEST_CASE("reading waits while too much is on its way to the store", "[superviso
   }
 }
 
-TEST_CASE("a replica that ends while it is being read is read once more, to the end", "[supervisor]") {
+TEST_CASE("a replica that ends while it is being read is read once more, to the end",
+          "[supervisor]") {
   SupervisorDriver one(plan_of("generic", {{"worker"}}));
   one.start_all();
   CHECK(one.tick(50ms) == Words{"read worker-0 after 0"});
@@ -88,7 +91,8 @@ TEST_CASE("a replica that ends while it is being read is read once more, to the 
 }
 
 TEST_CASE("the chief's success ends the others, by cleanUpPolicy", "[supervisor]") {
-  auto policy = GENERATE(pb::CLEAN_UP_POLICY_ALL, pb::CLEAN_UP_POLICY_UNFINISHED, pb::CLEAN_UP_POLICY_NONE);
+  auto policy =
+      GENERATE(pb::CLEAN_UP_POLICY_ALL, pb::CLEAN_UP_POLICY_UNFINISHED, pb::CLEAN_UP_POLICY_NONE);
   auto plan = plan_of("tensorflow", {{"chief"}, {"worker", 2}, {"ps"}});
   plan.mutable_training_config()->mutable_run_policy()->set_clean_up_policy(policy);
   plan.mutable_training_config()->mutable_tasks(2)->set_termination_grace_period_ms(700);
@@ -100,7 +104,8 @@ TEST_CASE("the chief's success ends the others, by cleanUpPolicy", "[supervisor]
   if (policy == pb::CLEAN_UP_POLICY_NONE)
     CHECK(words == Words{"read chief-0 after 0 to the end"});
   else
-    CHECK(words == Words{"read chief-0 after 0 to the end", "stop worker-0 5000 ms", "stop ps-0 700 ms"});
+    CHECK(words ==
+          Words{"read chief-0 after 0 to the end", "stop worker-0 5000 ms", "stop ps-0 700 ms"});
   one.read("chief-0", 0, 1.0);
   CHECK(one.results == 0);  // not before all have ended
   one.exited("worker-0", 0);
@@ -112,7 +117,8 @@ TEST_CASE("the chief's success ends the others, by cleanUpPolicy", "[supervisor]
 TEST_CASE("the chief's failure ends the others and the attempt", "[supervisor]") {
   SupervisorDriver one(plan_of("tensorflow", {{"chief"}, {"worker"}}));
   one.start_all();
-  CHECK(one.exited("chief-0", 3) == Words{"read chief-0 after 0 to the end", "stop worker-0 5000 ms"});
+  CHECK(one.exited("chief-0", 3) ==
+        Words{"read chief-0 after 0 to the end", "stop worker-0 5000 ms"});
   one.read("chief-0");
   one.exited("worker-0", pb::EXIT_CAUSE_STOPPED, 15);
   CHECK(one.read("worker-0") == Words{"result Failed: chief-0: exit code 3"});
@@ -157,7 +163,8 @@ TEST_CASE("restart policies", "[supervisor]") {
 }
 
 TEST_CASE("a killed replica restarts as its shell's code says", "[supervisor]") {
-  auto [signal, restarts] = GENERATE(table<int, bool>({{9, true}, {15, true}, {2, true}, {10, true}, {11, false}}));
+  auto [signal, restarts] =
+      GENERATE(table<int, bool>({{9, true}, {15, true}, {2, true}, {10, true}, {11, false}}));
   CAPTURE(signal);
   SupervisorDriver one(plan_of("generic", {{"worker", 1, pb::RESTART_POLICY_EXIT_CODE}}));
   one.start_all();
@@ -173,8 +180,10 @@ TEST_CASE("the deciding replica that ends 0 is not restarted", "[supervisor]") {
   CHECK(one.read("worker-0") == Words{"result Succeeded"});
 }
 
-TEST_CASE("a restart waits 1, 2, 4 seconds, and backoffLimit is shared by all replicas", "[supervisor]") {
-  SupervisorDriver one(plan_of("tensorflow", {{"chief"}, {"worker", 2, pb::RESTART_POLICY_ON_FAILURE}}));
+TEST_CASE("a restart waits 1, 2, 4 seconds, and backoffLimit is shared by all replicas",
+          "[supervisor]") {
+  SupervisorDriver one(
+      plan_of("tensorflow", {{"chief"}, {"worker", 2, pb::RESTART_POLICY_ON_FAILURE}}));
   one.start_all();
   one.exited("worker-0", 1);
   one.read("worker-0");
@@ -190,7 +199,8 @@ TEST_CASE("a restart waits 1, 2, 4 seconds, and backoffLimit is shared by all re
   CHECK(one.tick(1ms).back() == "start worker-0#2");
   CHECK(one.exited("worker-1", 1).back() == "news: worker-1 restarts (1)");
   one.tick(1s);
-  CHECK(one.exited("worker-0", 1, 2) == Words{"read worker-0 after 0 to the end"});  // the limit is used up
+  CHECK(one.exited("worker-0", 1, 2) ==
+        Words{"read worker-0 after 0 to the end"});  // the limit is used up
 }
 
 TEST_CASE("a decider without restarts left fails the attempt", "[supervisor]") {
@@ -231,7 +241,8 @@ TEST_CASE("a deadline ends the attempt", "[supervisor]") {
   }
   SECTION("whoever it meets") {
     one.now += 2500ms;
-    CHECK(one.exited("chief-0", pb::EXIT_CAUSE_DEADLINE, 15) == Words{"read chief-0 after 0 to the end"});
+    CHECK(one.exited("chief-0", pb::EXIT_CAUSE_DEADLINE, 15) ==
+          Words{"read chief-0 after 0 to the end"});
     CHECK(one.read("chief-0") == Words{"result DeadlineExceeded: deadline exceeded"});
   }
 }
@@ -251,7 +262,8 @@ TEST_CASE("a deadline acts although nothing runs but the back-off of a restart",
 TEST_CASE("a stop ends all replicas with their grace, asked again it hurries", "[supervisor]") {
   SupervisorDriver one(plan_of("tensorflow", {{"chief"}, {"worker"}}));
   one.start_all();
-  CHECK(one.did(one.core.on_stop("because", false)) == Words{"stop chief-0 5000 ms", "stop worker-0 5000 ms"});
+  CHECK(one.did(one.core.on_stop("because", false)) ==
+        Words{"stop chief-0 5000 ms", "stop worker-0 5000 ms"});
   CHECK(one.did(one.core.on_stop("again", false)).empty());
   CHECK(one.did(one.core.on_stop("now", true)) == Words{"stop chief-0 0 ms", "stop worker-0 0 ms"});
   one.exited("chief-0", pb::EXIT_CAUSE_STOPPED, 9);
@@ -312,7 +324,9 @@ TEST_CASE("a lost process loses the attempt, unless it had said all", "[supervis
   one.start_all();
   one.exited("worker-0", cause);
   SECTION("lost") { CHECK(one.read("worker-0", 3).front().substr(0, 16) == "result NodeLost:"); }
-  SECTION("had said all") { CHECK(one.read("worker-0", 3, 0.5).front().substr(0, 16) == "result Succeeded"); }
+  SECTION("had said all") {
+    CHECK(one.read("worker-0", 3, 0.5).front().substr(0, 16) == "result Succeeded");
+  }
 }
 
 TEST_CASE("events that come twice or late change nothing", "[supervisor]") {
@@ -399,8 +413,9 @@ TEST_CASE("adoption: what runs goes on, and its reports are read from the first"
 }
 
 TEST_CASE("adoption: what has ended meanwhile is judged by its exit file", "[supervisor]") {
-  auto [code, wanted] = GENERATE(table<int, std::string>(
-      {{0, "result Succeeded +1 reports"}, {3, "result Failed: worker-0: exit code 3 +1 reports"}}));
+  auto [code, wanted] =
+      GENERATE(table<int, std::string>({{0, "result Succeeded +1 reports"},
+                                        {3, "result Failed: worker-0: exit code 3 +1 reports"}}));
   SupervisorDriver one(plan_of("generic", {{"worker"}}));
   CHECK(one.did(one.core.on_adopted(
             one.now, {{one.key("worker-0"), one.exit("worker-0", pb::EXIT_CAUSE_EXITED, code)}})) ==
@@ -414,7 +429,8 @@ TEST_CASE("adoption: replicas that were not yet started are started", "[supervis
   CHECK(words == Words{"news: started", "start worker-0", "start worker-1"});
 }
 
-TEST_CASE("adoption: a chief that has succeeded starts nobody and ends the others", "[supervisor]") {
+TEST_CASE("adoption: a chief that has succeeded starts nobody and ends the others",
+          "[supervisor]") {
   SupervisorDriver one(plan_of("tensorflow", {{"ps"}, {"chief"}, {"worker"}}));
   auto words = one.did(one.core.on_adopted(
       one.now, {{one.key("ps-0"), std::nullopt},
@@ -424,14 +440,15 @@ TEST_CASE("adoption: a chief that has succeeded starts nobody and ends the other
 
 TEST_CASE("adoption: clean-up that had begun does not hide the chief's success", "[supervisor]") {
   SupervisorDriver one(plan_of("tensorflow", {{"ps"}, {"chief"}}));
-  one.did(one.core.on_adopted(one.now,
-                              {{one.key("ps-0"), one.exit("ps-0", pb::EXIT_CAUSE_STOPPED, 0, 15)},
-                               {one.key("chief-0"), one.exit("chief-0", pb::EXIT_CAUSE_EXITED, 0)}}));
+  one.did(one.core.on_adopted(
+      one.now, {{one.key("ps-0"), one.exit("ps-0", pb::EXIT_CAUSE_STOPPED, 0, 15)},
+                {one.key("chief-0"), one.exit("chief-0", pb::EXIT_CAUSE_EXITED, 0)}}));
   one.read("ps-0");
   CHECK(one.read("chief-0", 0, 1) == Words{"result Succeeded +1 reports"});
 }
 
-TEST_CASE("adoption: an attempt that was being ended is ended, and has not failed", "[supervisor]") {
+TEST_CASE("adoption: an attempt that was being ended is ended, and has not failed",
+          "[supervisor]") {
   SupervisorDriver one(plan_of("tensorflow", {{"ps"}, {"chief"}}));
   auto words = one.did(one.core.on_adopted(
       one.now, {{one.key("ps-0"), one.exit("ps-0", pb::EXIT_CAUSE_STOPPED, 0, 15)},
@@ -444,9 +461,9 @@ TEST_CASE("adoption: an attempt that was being ended is ended, and has not faile
 
 TEST_CASE("adoption: a deadline that had passed is not taken for a stop", "[supervisor]") {
   SupervisorDriver one(plan_of("tensorflow", {{"chief"}, {"worker"}}));
-  one.did(one.core.on_adopted(one.now,
-                              {{one.key("chief-0"), one.exit("chief-0", pb::EXIT_CAUSE_STOPPED, 0, 15)},
-                               {one.key("worker-0"), one.exit("worker-0", pb::EXIT_CAUSE_DEADLINE, 0, 15)}}));
+  one.did(one.core.on_adopted(
+      one.now, {{one.key("chief-0"), one.exit("chief-0", pb::EXIT_CAUSE_STOPPED, 0, 15)},
+                {one.key("worker-0"), one.exit("worker-0", pb::EXIT_CAUSE_DEADLINE, 0, 15)}}));
   one.read("chief-0");
   CHECK(one.read("worker-0") == Words{"result DeadlineExceeded: deadline exceeded"});
 }
@@ -470,7 +487,8 @@ TEST_CASE("adoption: a failure seen late restarts by its policy", "[supervisor]"
 TEST_CASE("with cleanUpPolicy None a restart that waits is given up when the chief has succeeded",
           "[supervisor]") {
   auto plan = plan_of("tensorflow", {{"chief"}, {"worker", 1, pb::RESTART_POLICY_ALWAYS}});
-  plan.mutable_training_config()->mutable_run_policy()->set_clean_up_policy(pb::CLEAN_UP_POLICY_NONE);
+  plan.mutable_training_config()->mutable_run_policy()->set_clean_up_policy(
+      pb::CLEAN_UP_POLICY_NONE);
   SupervisorDriver one(plan);
   one.start_all();
   one.exited("worker-0", 1);

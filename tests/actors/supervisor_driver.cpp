@@ -36,8 +36,11 @@ std::string word_of(const SupervisorEffect& effect) {
           }
         } else {
           const auto& result = x.result;
-          return "result " + result.outcome() + (result.reason().empty() ? "" : ": " + result.reason()) +
-                 (result.reports_size() > 0 ? " +" + std::to_string(result.reports_size()) + " reports" : "");
+          return "result " + result.outcome() +
+                 (result.reason().empty() ? "" : ": " + result.reason()) +
+                 (result.reports_size() > 0
+                      ? " +" + std::to_string(result.reports_size()) + " reports"
+                      : "");
         }
       },
       effect);
@@ -74,8 +77,8 @@ pb::ReplicaKey SupervisorDriver::key(const std::string& replica, int restart) co
   return key;
 }
 
-ReplicaExit SupervisorDriver::exit(const std::string& replica, pb::ExitCause cause, int code, int signal,
-                                   int restart) const {
+ReplicaExit SupervisorDriver::exit(const std::string& replica, pb::ExitCause cause, int code,
+                                   int signal, int restart) const {
   ReplicaExit exit;
   *exit.mutable_key() = key(replica, restart);
   exit.set_cause(cause);
@@ -113,11 +116,13 @@ Words SupervisorDriver::exited(const std::string& replica, int code, int restart
   return did(core.on_exit(now, exit(replica, pb::EXIT_CAUSE_EXITED, code, 0, restart)));
 }
 
-Words SupervisorDriver::exited(const std::string& replica, pb::ExitCause cause, int signal, int restart) {
+Words SupervisorDriver::exited(const std::string& replica, pb::ExitCause cause, int signal,
+                               int restart) {
   return did(core.on_exit(now, exit(replica, cause, 0, signal, restart)));
 }
 
-Words SupervisorDriver::read(const std::string& replica, int count, std::optional<double> final_value, bool more) {
+Words SupervisorDriver::read(const std::string& replica, int count,
+                             std::optional<double> final_value, bool more) {
   ReportBatch batch;
   auto& line = lines_[replica];
   auto add = [&](pb::ReportKind kind, double value) {

@@ -33,8 +33,8 @@ class SupervisorDriver {
   Words exited(const std::string& replica, int code, int restart = 0);
   Words exited(const std::string& replica, pb::ExitCause cause, int signal = 0, int restart = 0);
   /// What a read gives: `count` intermediate reports after the last line given, and a final one where wanted.
-  Words read(const std::string& replica, int count = 0, std::optional<double> final_value = std::nullopt,
-             bool more = false);
+  Words read(const std::string& replica, int count = 0,
+             std::optional<double> final_value = std::nullopt, bool more = false);
   Words tick(std::chrono::milliseconds after = std::chrono::milliseconds(0));
   Words did(SupervisorEffects effects);
 

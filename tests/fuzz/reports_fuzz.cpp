@@ -44,9 +44,12 @@ class File {
   File() : fd_(::memfd_create("reports", 0)), path_("/proc/self/fd/" + std::to_string(fd_)) {}
 
   const std::string& path() const { return path_; }
-  void clear() { require(::ftruncate(fd_, 0) == 0 && ::lseek(fd_, 0, SEEK_SET) == 0, "no memory file"); }
+  void clear() {
+    require(::ftruncate(fd_, 0) == 0 && ::lseek(fd_, 0, SEEK_SET) == 0, "no memory file");
+  }
   void append(std::string_view text) {
-    require(::write(fd_, text.data(), text.size()) == static_cast<ssize_t>(text.size()), "no memory file");
+    require(::write(fd_, text.data(), text.size()) == static_cast<ssize_t>(text.size()),
+            "no memory file");
   }
 
  private:
@@ -64,7 +67,8 @@ std::string read_all(ReportReader& reader, std::int64_t& last, bool ended) {
     for (auto& report : batch->reports) {
       require(report.line() > last, "a line was given twice");
       require(report.metrics_size() > 0, "a report without a metric");
-      require(report.kind() != pb::REPORT_KIND_UNSPECIFIED && report.step() >= 0, "a report without kind or step");
+      require(report.kind() != pb::REPORT_KIND_UNSPECIFIED && report.step() >= 0,
+              "a report without kind or step");
       report.set_at_ms(0);
       std::string bytes;
       require(report.SerializeToString(&bytes), "a report that cannot be written");
@@ -95,16 +99,17 @@ void check_file(std::string_view bytes) {
   // A line that is given without its newline is given when it has ended, so both look twice.
   auto whole = read_all(at_once, whole_last, false);
   whole += read_all(at_once, whole_last, true);
-  auto sorted = [](std::string text) {  // batches are cut at other places: bad lines stand elsewhere between
-    std::vector<std::string> lines;
-    for (std::size_t at = 0; at < text.size();) {
-      auto end = text.find('\n', at);
-      lines.push_back(text.substr(at, end - at));
-      at = end == std::string::npos ? text.size() : end + 1;
-    }
-    std::sort(lines.begin(), lines.end());
-    return lines;
-  };
+  auto sorted =
+      [](std::string text) {  // batches are cut at other places: bad lines stand elsewhere between
+        std::vector<std::string> lines;
+        for (std::size_t at = 0; at < text.size();) {
+          auto end = text.find('\n', at);
+          lines.push_back(text.substr(at, end - at));
+          at = end == std::string::npos ? text.size() : end + 1;
+        }
+        std::sort(lines.begin(), lines.end());
+        return lines;
+      };
   require(last == whole_last, "reading in parts counts other lines");
   require(sorted(parts) == sorted(whole), "reading in parts gives other reports");
 }
@@ -114,7 +119,8 @@ void check_exit(std::string_view bytes) {
   if (!exit)
     return;
   auto again = exit_from_json(exit_to_json(*exit));
-  require(again && again->SerializeAsString() == exit->SerializeAsString(), "an exit changes when it is written");
+  require(again && again->SerializeAsString() == exit->SerializeAsString(),
+          "an exit changes when it is written");
 }
 
 void check_events(std::string_view bytes) {

@@ -67,7 +67,8 @@ struct Collecting {
 
 TEST_CASE("numbers in stdout become reports, the last one the final result", "[collector]") {
   Collecting c("stdout", "accuracy=([0-9.eE+-]+)");
-  append(c.source, "hello\nepoch 1 accuracy=0.5\naccuracy=none\nepoch 2 accuracy=0.75 loss=1\nepoch 3 accur");
+  append(c.source,
+         "hello\nepoch 1 accuracy=0.5\naccuracy=none\nepoch 2 accuracy=0.75 loss=1\nepoch 3 accur");
   auto reports = c.take();
   REQUIRE(reports.size() == 2);
   CHECK(reports[0].metrics(0).value() == 0.5);
@@ -97,7 +98,10 @@ TEST_CASE("a pattern without a group gives the whole match, with one the first",
 
 TEST_CASE("a file of numbers or of reports needs no pattern", "[collector]") {
   Collecting c("file");
-  append(c.source, " 0.25 \nwords\n{\"type\":\"intermediate\",\"step\":7,\"value\":{\"default\":1,\"loss\":2}}\nnan\n");
+  append(c.source,
+         " 0.25 "
+         "\nwords\n{\"type\":\"intermediate\",\"step\":7,\"value\":{\"default\":1,\"loss\":2}}"
+         "\nnan\n");
   auto reports = c.take();
   REQUIRE(reports.size() == 3);
   CHECK(reports[0].metrics(0).value() == 0.25);
@@ -122,7 +126,8 @@ TEST_CASE("what the log limit has cut out of stdout is passed over", "[collector
   Collecting c("stdout", "v=(.*)");
   append(c.source, "v=1\n" + std::string(3 << 20, '.') + "\nv=2\n");
   FileDescriptor file(::open(c.source.c_str(), O_RDWR));
-  REQUIRE(::fallocate(file.value(), FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, 4096, 2 << 20) == 0);
+  REQUIRE(::fallocate(file.value(), FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, 4096, 2 << 20) ==
+          0);
   CHECK(c.take().size() == 2);
 }
 
@@ -201,10 +206,12 @@ TEST_CASE("the checksum is CRC-32C, masked", "[tensorboard]") {
   CHECK(masked_crc32c("123456789") == ((crc >> 15) | (crc << 17)) + 0xa282ead8U);
 }
 
-TEST_CASE("a trial's stdout, file and event folder are collected while it runs", "[collector][process]") {
+TEST_CASE("a trial's stdout, file and event folder are collected while it runs",
+          "[collector][process]") {
   Home home;
   Watched launcher(make_process_launcher(options_for(home)));
-  auto plan = shell_plan("echo acc=0.5; echo acc=0.75; echo 'acc=0.25' > $AUTOTUNE_TRIAL_DIR/metrics");
+  auto plan =
+      shell_plan("echo acc=0.5; echo acc=0.75; echo 'acc=0.25' > $AUTOTUNE_TRIAL_DIR/metrics");
   auto& how = *plan.mutable_metrics_collector();
   how.set_pattern("acc=([0-9.]+)");
   SECTION("stdout") {
@@ -219,7 +226,8 @@ TEST_CASE("a trial's stdout, file and event folder are collected while it runs",
     how.set_kind("file");
     how.set_path("$(AUTOTUNE_TRIAL_DIR)/metrics");
     launcher.run(plan);
-    CHECK(values_in(*launcher->read_reports(key_of(plan), 0, 10, true)) == std::vector<double>{0.25, 0.25});
+    CHECK(values_in(*launcher->read_reports(key_of(plan), 0, 10, true)) ==
+          std::vector<double>{0.25, 0.25});
   }
   SECTION("a path that is missing") {
     how.set_kind("file");

@@ -26,7 +26,8 @@ std::map<std::string, std::string> variables(const ReplicaCommand& command) {
   std::map<std::string, std::string> found;
   for (const auto& entry : command.environment) {
     auto equals = entry.find('=');
-    CHECK(found.emplace(entry.substr(0, equals), entry.substr(equals + 1)).second);  // each name once
+    CHECK(
+        found.emplace(entry.substr(0, equals), entry.substr(equals + 1)).second);  // each name once
   }
   return found;
 }
@@ -40,9 +41,11 @@ void add_task(pb::AttemptPlan& plan, const std::string& role, int replicas) {
 
 }  // namespace
 
-TEST_CASE("texts are expanded as Kubernetes does, and with the trial's own names", "[environment]") {
-  TextExpansion expansion({R"({"rate":0.10,"n":16,"act":"relu","on":true,"conv":{"k":3},"a.b":{"c":1},"l":[1,2]})",
-                           "p4iyq", 7});
+TEST_CASE("texts are expanded as Kubernetes does, and with the trial's own names",
+          "[environment]") {
+  TextExpansion expansion(
+      {R"({"rate":0.10,"n":16,"act":"relu","on":true,"conv":{"k":3},"a.b":{"c":1},"l":[1,2]})",
+       "p4iyq", 7});
   auto expand = [&](const char* text) {
     return expansion.expand(text, [](std::string_view name) -> std::optional<std::string> {
       return name == "NAME" ? std::optional<std::string>("value") : std::nullopt;
@@ -52,12 +55,13 @@ TEST_CASE("texts are expanded as Kubernetes does, and with the trial's own names
   CHECK(*expand("$(UNKNOWN) $(NAME") == "$(UNKNOWN) $(NAME");
   CHECK(*expand("$$(NAME) $$ $x $") == "$(NAME) $ $x $");
   CHECK(*expand("--lr ${parameters.rate} -n ${parameters.n}") == "--lr 0.10 -n 16");
-  CHECK(*expand("${parameters.act} ${parameters.on} ${parameters.conv.k} ${parameters.a.b.c} ${parameters.l}") ==
-        "relu true 3 1 [1,2]");
+  CHECK(*expand("${parameters.act} ${parameters.on} ${parameters.conv.k} ${parameters.a.b.c} "
+                "${parameters.l}") == "relu true 3 1 [1,2]");
   CHECK(*expand("${trial.id}-${trial.sequence} ${HOME} ${") == "p4iyq-7 ${HOME} ${");
   auto wrong = expand("${parameters.nope}");
   REQUIRE_FALSE(wrong);
-  CHECK_THAT(wrong.error().message, Catch::Contains("parameters.nope") && Catch::Contains("rate, n, act"));
+  CHECK_THAT(wrong.error().message,
+             Catch::Contains("parameters.nope") && Catch::Contains("rate, n, act"));
 }
 
 TEST_CASE("any program sees its trial in the environment", "[environment]") {
@@ -184,11 +188,13 @@ TEST_CASE("a container's variables may name each other, Secrets and fields", "[e
 
   token.mutable_secret_ref()->set_key("nope");
   setting.plan = plan;
-  CHECK_THAT(setting.command().error().message,
-             Catch::Contains("TOKEN") && Catch::Contains("no key 'nope'") && Catch::Contains("token, user") ||
-                 Catch::Contains("user, token"));
+  CHECK_THAT(setting.command().error().message, Catch::Contains("TOKEN") &&
+                                                        Catch::Contains("no key 'nope'") &&
+                                                        Catch::Contains("token, user") ||
+                                                    Catch::Contains("user, token"));
   setting.plan.clear_secrets();
-  CHECK_THAT(setting.command().error().message, Catch::Contains("'keys'") && Catch::Contains("known are: none"));
+  CHECK_THAT(setting.command().error().message,
+             Catch::Contains("'keys'") && Catch::Contains("known are: none"));
 }
 
 TEST_CASE("without a command there is nothing to run, and the error says so", "[environment]") {
@@ -260,7 +266,8 @@ TEST_CASE("runAsUser is honoured where that is asked for", "[environment][proces
   }
   Home home;
   Watched launcher(make_process_launcher(options_for(home)));
-  auto plan = shell_plan(R"(echo '{"type":"final","value":1}' >> $AUTOTUNE_REPORTS && exit $(id -u | cut -c1-2))");
+  auto plan = shell_plan(
+      R"(echo '{"type":"final","value":1}' >> $AUTOTUNE_REPORTS && exit $(id -u | cut -c1-2))");
   plan.mutable_training_config()->mutable_tasks(0)->set_run_as_user(65534);
   plan.mutable_options()->set_honor_run_as_user(true);
   plan.mutable_options()->set_folder("/");
@@ -271,6 +278,7 @@ TEST_CASE("runAsUser is honoured where that is asked for", "[environment][proces
   }
   SECTION("a home that does not") {
     auto exit = launcher.run(plan);
-    CHECK_THAT(exit.detail(), Catch::Contains("runAsUser 65534 cannot pass through " + home.path()));
+    CHECK_THAT(exit.detail(),
+               Catch::Contains("runAsUser 65534 cannot pass through " + home.path()));
   }
 }

@@ -37,7 +37,8 @@ TEST_CASE("exit files are whole or not there", "[job_folder]") {
 
 TEST_CASE("folders have the names that the plan gives, and no others", "[job_folder]") {
   auto plan = shell_plan("", 12);
-  CHECK(JobFolder::of("/h", plan)->replica("worker-0") == "/h/trials/test-abcde/12-p4iyq/1/worker-0");
+  CHECK(JobFolder::of("/h", plan)->replica("worker-0") ==
+        "/h/trials/test-abcde/12-p4iyq/1/worker-0");
   for (const char* name : {"", "..", "a/b", "."}) {
     auto wrong = plan;
     wrong.set_experiment_id(name);
@@ -60,7 +61,8 @@ TEST_CASE("a start note tells its number, whoever it shares its file with", "[jo
   REQUIRE(notes.write(home.path() + "/b", 1, environment));
   CHECK(newest_start(home.path() + "/a") == 0);
   CHECK(newest_start(home.path() + "/b") == 1);
-  CHECK_THAT(read_file(home.path() + "/a/environment"), Catch::Contains("NAME\n") && !Catch::Contains("secret"));
+  CHECK_THAT(read_file(home.path() + "/a/environment"),
+             Catch::Contains("NAME\n") && !Catch::Contains("secret"));
   fs::remove_all(home.path() + "/b");
   REQUIRE(notes.write(home.path() + "/c", 1, environment));  // what it would link to is gone
   CHECK(newest_start(home.path() + "/c") == 1);

@@ -26,7 +26,8 @@ std::string trial_file(const Home& home, const pb::AttemptPlan& plan, const std:
 }
 
 pb::AttemptPlan waiting_plan(const std::string& then, std::int64_t sequence = 0) {
-  return shell_plan("while [ ! -e $AUTOTUNE_TRIAL_DIR/go ]; do sleep 0.01; done; " + then, sequence);
+  return shell_plan("while [ ! -e $AUTOTUNE_TRIAL_DIR/go ]; do sleep 0.01; done; " + then,
+                    sequence);
 }
 
 /// Whether the kernel tells how a process ended that is not our child (Linux 6.15).
@@ -48,7 +49,8 @@ void kill_keeper(const Home& home) {
 
 }  // namespace
 
-TEST_CASE("a trial outlives its keeper, and the next keeper tells how it ended", "[process][keeper]") {
+TEST_CASE("a trial outlives its keeper, and the next keeper tells how it ended",
+          "[process][keeper]") {
   Home home;
   Watched launcher(make_process_launcher(options_for(home)));
   auto plan = waiting_plan("exit 5");
@@ -57,7 +59,8 @@ TEST_CASE("a trial outlives its keeper, and the next keeper tells how it ended",
   REQUIRE(launcher.wait_for_start(key_of(plan)));
   auto old_keeper = home.keeper_pid();
   kill_keeper(home);
-  REQUIRE(launcher.wait_for([&] { return home.keeper_pid() > 0 && home.keeper_pid() != old_keeper; }));
+  REQUIRE(
+      launcher.wait_for([&] { return home.keeper_pid() > 0 && home.keeper_pid() != old_keeper; }));
   CHECK(alive(launcher.started[0].pid()));
   write_file(trial_file(home, plan, "go"), "");
   auto exit = launcher.wait_for_exit(key_of(plan));
@@ -70,7 +73,8 @@ TEST_CASE("a trial outlives its keeper, and the next keeper tells how it ended",
   CHECK(launcher.exits.size() == 1);
 }
 
-TEST_CASE("a trial that ends together with its keeper is judged by its pidfd", "[process][keeper]") {
+TEST_CASE("a trial that ends together with its keeper is judged by its pidfd",
+          "[process][keeper]") {
   Home home;
   Watched launcher(make_process_launcher(options_for(home)));
   auto plan = waiting_plan("sleep 1000");
@@ -169,7 +173,8 @@ TEST_CASE("a lease that is not renewed ends the trial inside the lease", "[proce
   CHECK(took < milliseconds(deaf ? 2300 : 1900));
 }
 
-TEST_CASE("a lease that is renewed ends nothing, also with the agent gone for a while", "[process][keeper]") {
+TEST_CASE("a lease that is renewed ends nothing, also with the agent gone for a while",
+          "[process][keeper]") {
   Home home;
   auto plan = waiting_plan("exit 0");
   {
@@ -190,11 +195,16 @@ TEST_CASE("a lease that is renewed ends nothing, also with the agent gone for a 
   CHECK(second.wait_for_exit(key_of(plan)).cause() == pb::EXIT_CAUSE_EXITED);
 }
 
-TEST_CASE("a trial that takes more memory than its limit is ended, and says so", "[process][keeper]") {
+TEST_CASE("a trial that takes more memory than its limit is ended, and says so",
+          "[process][keeper]") {
   Home home;
   Watched launcher(make_process_launcher(options_for(home)));
   auto plan = shell_plan("");
-  plan.mutable_training_config()->mutable_tasks(0)->mutable_container()->mutable_limits()->set_memory_bytes(16 << 20);
+  plan.mutable_training_config()
+      ->mutable_tasks(0)
+      ->mutable_container()
+      ->mutable_limits()
+      ->set_memory_bytes(16 << 20);
   auto& container = *plan.mutable_training_config()->mutable_tasks(0)->mutable_container();
   container.set_command(2, "x=$(head -c 300000000 /dev/zero | tr '\\0' 'x'); exit 0");
   auto exit = launcher.run(plan);
@@ -209,7 +219,8 @@ TEST_CASE("limits within reason harm nobody, and no cgroup stays behind", "[proc
   options.cgroup_per_trial = true;
   Watched launcher(make_process_launcher(options));
   auto plan = shell_plan("cat /proc/self/cgroup > $AUTOTUNE_TRIAL_DIR/cgroup; exit 0");
-  auto& limits = *plan.mutable_training_config()->mutable_tasks(0)->mutable_container()->mutable_limits();
+  auto& limits =
+      *plan.mutable_training_config()->mutable_tasks(0)->mutable_container()->mutable_limits();
   limits.set_memory_bytes(256 << 20);
   limits.set_cpu(1.5);
   CHECK(launcher.run(plan).exit_code() == 0);
@@ -221,8 +232,8 @@ TEST_CASE("limits within reason harm nobody, and no cgroup stays behind", "[proc
   }
   auto end = text.find('\n', at);
   auto name = text.substr(at, end - at);
-  for (const char* root : {"/sys/fs/cgroup/memory", "/sys/fs/cgroup/pids", "/sys/fs/cgroup/cpu", "/sys/fs/cgroup",
-                           "/sys/fs/cgroup/unified"}) {
+  for (const char* root : {"/sys/fs/cgroup/memory", "/sys/fs/cgroup/pids", "/sys/fs/cgroup/cpu",
+                           "/sys/fs/cgroup", "/sys/fs/cgroup/unified"}) {
     CAPTURE(root, name);
     CHECK(eventually([&] { return !std::filesystem::exists(root + name); }));
   }
@@ -233,7 +244,8 @@ TEST_CASE("a flood on stdout fills no disk and loses no result", "[process][keep
   auto options = options_for(home);
   options.log_bytes_max = 8 << 20;
   Watched launcher(make_process_launcher(options));
-  auto plan = shell_plan(R"(echo begin; head -c 100000000 /dev/zero | tr '\0' 'x'; echo; echo the end
+  auto plan =
+      shell_plan(R"(echo begin; head -c 100000000 /dev/zero | tr '\0' 'x'; echo; echo the end
                             echo '{"type":"final","value":1}' >> $AUTOTUNE_REPORTS)");
   auto exit = launcher.run(plan);
   CHECK(exit.exit_code() == 0);
@@ -367,7 +379,8 @@ TEST_CASE("an environment larger than a packet reaches the trial", "[process][ke
   options.base_environment.push_back("LARGE=" + std::string(100000, 'x'));
   options.base_environment.push_back("LARGER=" + std::string(100000, 'y'));
   Watched launcher(make_process_launcher(options));
-  auto exit = launcher.run(shell_plan("[ $${#LARGE} = 100000 ] && [ $${#LARGER} = 100000 ] && exit 9"));
+  auto exit =
+      launcher.run(shell_plan("[ $${#LARGE} = 100000 ] && [ $${#LARGER} = 100000 ] && exit 9"));
   CHECK(exit.exit_code() == 9);
 }
 

@@ -34,7 +34,8 @@ TEST_CASE("a trial's exit code and its reports come back", "[process]") {
 TEST_CASE("a trial that dies of a signal says which", "[process]") {
   Home home;
   Watched launcher(make_process_launcher(options_for(home)));
-  auto exit = launcher.run(shell_plan("kill -SEGV $$$$"));  // $$ is a dollar sign, as Kubernetes has it
+  auto exit =
+      launcher.run(shell_plan("kill -SEGV $$$$"));  // $$ is a dollar sign, as Kubernetes has it
   CHECK(exit.cause() == pb::EXIT_CAUSE_EXITED);
   CHECK(exit.signal() == SIGSEGV);
 }
@@ -43,7 +44,8 @@ TEST_CASE("a command that is missing is an end with its reason", "[process]") {
   Home home;
   Watched launcher(make_process_launcher(options_for(home)));
   auto plan = shell_plan("true");
-  plan.mutable_training_config()->mutable_tasks(0)->mutable_container()->set_command(0, "no-such-command");
+  plan.mutable_training_config()->mutable_tasks(0)->mutable_container()->set_command(
+      0, "no-such-command");
   auto exit = launcher.run(plan);
   CHECK(exit.cause() == pb::EXIT_CAUSE_SPAWN_FAILED);
   CHECK_THAT(exit.detail(), Catch::Contains("no-such-command") && Catch::Contains("No such file"));
@@ -60,7 +62,8 @@ TEST_CASE("stopping asks, waits for the grace, and kills", "[process]") {
   Home home;
   Watched launcher(make_process_launcher(options_for(home)));
   SECTION("a trial that goes when asked") {
-    auto plan = shell_plan("trap 'exit 7' TERM; echo ready > $AUTOTUNE_TRIAL_DIR/ready; while :; do sleep 0.01; done");
+    auto plan = shell_plan(
+        "trap 'exit 7' TERM; echo ready > $AUTOTUNE_TRIAL_DIR/ready; while :; do sleep 0.01; done");
     REQUIRE(launcher->prepare(plan));
     launcher->start(key_of(plan), std::nullopt);
     auto ready = JobFolder::of(home.path(), plan)->trial() + "/ready";
@@ -71,7 +74,8 @@ TEST_CASE("stopping asks, waits for the grace, and kills", "[process]") {
     CHECK(exit.exit_code() == 7);
   }
   SECTION("a trial that does not") {
-    auto plan = shell_plan("trap '' TERM; echo ready > $AUTOTUNE_TRIAL_DIR/ready; while :; do sleep 0.01; done");
+    auto plan = shell_plan(
+        "trap '' TERM; echo ready > $AUTOTUNE_TRIAL_DIR/ready; while :; do sleep 0.01; done");
     REQUIRE(launcher->prepare(plan));
     launcher->start(key_of(plan), std::nullopt);
     auto ready = JobFolder::of(home.path(), plan)->trial() + "/ready";
@@ -82,7 +86,8 @@ TEST_CASE("stopping asks, waits for the grace, and kills", "[process]") {
     CHECK(exit.signal() == SIGKILL);
   }
   SECTION("a second stop without grace hurries") {
-    auto plan = shell_plan("trap '' TERM; echo ready > $AUTOTUNE_TRIAL_DIR/ready; while :; do sleep 0.01; done");
+    auto plan = shell_plan(
+        "trap '' TERM; echo ready > $AUTOTUNE_TRIAL_DIR/ready; while :; do sleep 0.01; done");
     REQUIRE(launcher->prepare(plan));
     launcher->start(key_of(plan), std::nullopt);
     auto ready = JobFolder::of(home.path(), plan)->trial() + "/ready";
@@ -110,7 +115,8 @@ TEST_CASE("a deadline ends the trial in time", "[process]") {
 
 TEST_CASE("a new agent finds what runs and what has ended meanwhile", "[process]") {
   Home home;
-  auto running = shell_plan("while [ ! -e $AUTOTUNE_TRIAL_DIR/go ]; do sleep 0.01; done; exit 5", 0);
+  auto running =
+      shell_plan("while [ ! -e $AUTOTUNE_TRIAL_DIR/go ]; do sleep 0.01; done; exit 5", 0);
   auto ending = shell_plan("while [ ! -e $AUTOTUNE_TRIAL_DIR/go ]; do sleep 0.01; done; exit 6", 1);
   auto go = [&](const pb::AttemptPlan& plan) {
     write_file(JobFolder::of(home.path(), plan)->trial() + "/go", "");

@@ -21,7 +21,9 @@ namespace {
 
 using Metrics = google::protobuf::RepeatedPtrField<pb::Metric>;
 
-std::string line_of(int i) { return "{\"type\":\"intermediate\",\"value\":" + std::to_string(i) + "}\n"; }
+std::string line_of(int i) {
+  return "{\"type\":\"intermediate\",\"value\":" + std::to_string(i) + "}\n";
+}
 
 void append(const std::string& path, const std::string& text) {
   std::ofstream(path, std::ios::app | std::ios::binary) << text;
@@ -62,17 +64,21 @@ TEST_CASE("lines that are reports, and what they say", "[reports]") {
     double value;
   };
   auto good = GENERATE(values<Case>({
-      {R"({"type":"intermediate","step":300,"value":0.97})", pb::REPORT_KIND_INTERMEDIATE, 300, 0.97},
-      {R"({"type":"final","value":{"default":0.985,"loss":0.05}})", pb::REPORT_KIND_FINAL, -1, 0.985},
+      {R"({"type":"intermediate","step":300,"value":0.97})", pb::REPORT_KIND_INTERMEDIATE, 300,
+       0.97},
+      {R"({"type":"final","value":{"default":0.985,"loss":0.05}})", pb::REPORT_KIND_FINAL, -1,
+       0.985},
       {R"( { "value" : -1e-3 , "type" : "final" } )", pb::REPORT_KIND_FINAL, -1, -1e-3},
       {R"({"type":"final","value":"Infinity"})", pb::REPORT_KIND_FINAL, -1, INFINITY},
       {R"({"type":"final","value":-Infinity})", pb::REPORT_KIND_FINAL, -1, -INFINITY},
       {R"({"type":"final","value":.5})", pb::REPORT_KIND_FINAL, -1, 0.5},
       {R"({"type":"final","value":1e999})", pb::REPORT_KIND_FINAL, -1, INFINITY},
-      {R"({"type":"final","value":16,"extra":{"a":[1,2]},"more":7})", pb::REPORT_KIND_FINAL, -1, 16},
+      {R"({"type":"final","value":16,"extra":{"a":[1,2]},"more":7})", pb::REPORT_KIND_FINAL, -1,
+       16},
       {R"({"type":"intermediate","step":3.0,"value":1})", pb::REPORT_KIND_INTERMEDIATE, 3, 1},
       {R"({"type":"intermediate","step":null,"value":1})", pb::REPORT_KIND_INTERMEDIATE, -1, 1},
-      {R"({"type":"final","value":{"default":2,"note":"text","grün":1}})", pb::REPORT_KIND_FINAL, -1, 2},
+      {R"({"type":"final","value":{"default":2,"note":"text","grün":1}})", pb::REPORT_KIND_FINAL,
+       -1, 2},
       {"{\"type\":\"fin\\u0061l\",\"value\":3}", pb::REPORT_KIND_FINAL, -1, 3},
   }));
   CAPTURE(good.text);
@@ -90,8 +96,9 @@ TEST_CASE("lines that are reports, and what they say", "[reports]") {
 TEST_CASE("NaN is a number that is none", "[reports]") {
   ReportLine line;
   Metrics metrics;
-  for (const char* text : {R"({"type":"final","value":"NaN"})", R"({"type":"final","value":NaN})",
-                           R"({"type":"final","value":{"default":"NaN"}})", R"({"type":"final","value":nan})"}) {
+  for (const char* text :
+       {R"({"type":"final","value":"NaN"})", R"({"type":"final","value":NaN})",
+        R"({"type":"final","value":{"default":"NaN"}})", R"({"type":"final","value":nan})"}) {
     CAPTURE(text);
     REQUIRE(parse_report(text, line, metrics));
     CHECK(std::isnan(metrics[0].value()));
@@ -99,15 +106,16 @@ TEST_CASE("NaN is a number that is none", "[reports]") {
 }
 
 TEST_CASE("lines that are no reports", "[reports]") {
-  auto bad = GENERATE(as<std::string>(), "", "text", "{}", "[1]", "0.5", R"({"type":"final"})", R"({"value":1})",
-                      R"({"type":"other","value":1})", R"({"type":"final","value":"text"})",
-                      R"({"type":"final","value":{}})", R"({"type":"final","value":{"default":"text"}})",
-                      R"({"type":"final","value":[1]})", R"({"type":"final","value":null})",
-                      R"({"type":"final","value":1)", R"({"type":"final","value":1}})",
-                      R"({"type":"final","value":1} x)", R"({"type":"intermediate","step":-1,"value":1})",
-                      R"({"type":"intermediate","step":1.5,"value":1})", R"({"type":"final","value":true})",
-                      std::string("{\"type\":\"final\",\0\"value\":1}", 28), "\xff\xfe{\"type\":\"final\",\"value\":1}",
-                      std::string(300, '['));
+  auto bad = GENERATE(
+      as<std::string>(), "", "text", "{}", "[1]", "0.5", R"({"type":"final"})", R"({"value":1})",
+      R"({"type":"other","value":1})", R"({"type":"final","value":"text"})",
+      R"({"type":"final","value":{}})", R"({"type":"final","value":{"default":"text"}})",
+      R"({"type":"final","value":[1]})", R"({"type":"final","value":null})",
+      R"({"type":"final","value":1)", R"({"type":"final","value":1}})",
+      R"({"type":"final","value":1} x)", R"({"type":"intermediate","step":-1,"value":1})",
+      R"({"type":"intermediate","step":1.5,"value":1})", R"({"type":"final","value":true})",
+      std::string("{\"type\":\"final\",\0\"value\":1}", 28),
+      "\xff\xfe{\"type\":\"final\",\"value\":1}", std::string(300, '['));
   CAPTURE(bad);
   ReportLine line;
   Metrics metrics;
@@ -161,7 +169,8 @@ TEST_CASE("half a line at the end counts when the trial has ended", "[reports]")
 
 TEST_CASE("bad lines are named by number, blank ones are not, garbage harms nothing", "[reports]") {
   Reading r;
-  append(r.path, line_of(1) + "hello\n\n   \r\n" + std::string("\0\x01\xff\n", 4) + line_of(2) + "\r\n");
+  append(r.path,
+         line_of(1) + "hello\n\n   \r\n" + std::string("\0\x01\xff\n", 4) + line_of(2) + "\r\n");
   auto batch = r.read(0);
   CHECK(values_in(batch) == std::vector<double>{1, 2});
   CHECK(batch.bad_lines == std::vector<std::int64_t>{2, 5});
@@ -264,6 +273,8 @@ TEST_CASE("a hundred thousand reports are read in time", "[reports]") {
 
 TEST_CASE("a step at the end of all numbers does not overflow", "[reports]") {
   Reading r;
-  append(r.path, R"({"type":"intermediate","step":9223372036854775807,"value":1})" "\n" + line_of(2));
+  append(r.path, R"({"type":"intermediate","step":9223372036854775807,"value":1})"
+                 "\n" +
+                     line_of(2));
   CHECK(r.read(0).reports.size() == 2);
 }

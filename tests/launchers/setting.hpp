@@ -15,7 +15,8 @@ struct Setting {
   std::vector<std::string> base = {"PATH=/usr/bin:/bin", "KEPT=yes"};
   std::vector<std::uint16_t> ports = {20001, 20002, 20003, 20004};
 
-  explicit Setting(pb::AttemptPlan given) : plan(std::move(given)), folder(*JobFolder::of("/home", plan)) {}
+  explicit Setting(pb::AttemptPlan given)
+      : plan(std::move(given)), folder(*JobFolder::of("/home", plan)) {}
 
   AttemptContext context() const { return {&plan, &folder, ports, &base, "/sdk"}; }
   Result<ReplicaCommand> command(std::size_t replica = 0) const {

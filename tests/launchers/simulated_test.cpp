@@ -169,14 +169,16 @@ TEST_CASE("the same seed brings the same faults", "[simulated]") {
       world.now = std::max(world.now, *next);
       for (const auto& event : world.launcher.poll(world.now))
         if (const auto* exit = std::get_if<ReplicaExit>(&event))
-          told += std::to_string(exit->key().sequence()) + ":" + std::to_string(exit->cause()) + " ";
+          told +=
+              std::to_string(exit->key().sequence()) + ":" + std::to_string(exit->cause()) + " ";
     }
     CHECK(world.launcher.running() == 0);
     return told;
   };
   auto first = run();
   CHECK(first == run());
-  CHECK_THAT(first, Catch::Contains(":6 ") && Catch::Contains(":7 "));  // failed spawns and lost ones
+  CHECK_THAT(first,
+             Catch::Contains(":6 ") && Catch::Contains(":7 "));  // failed spawns and lost ones
 }
 
 TEST_CASE("formulas come to what arithmetic says", "[expression]") {

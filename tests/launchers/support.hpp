@@ -27,7 +27,8 @@ class Home {
 
 /// A plan of one worker that runs `sh -c script`.
 pb::AttemptPlan shell_plan(const std::string& script, std::int64_t sequence = 0);
-pb::ReplicaKey key_of(const pb::AttemptPlan& plan, const std::string& replica = "worker-0", int restart = 0);
+pb::ReplicaKey key_of(const pb::AttemptPlan& plan, const std::string& replica = "worker-0",
+                      int restart = 0);
 
 ProcessLauncherOptions options_for(const Home& home);
 
@@ -69,6 +70,7 @@ bool alive(int pid);
 std::vector<int> numbers_in(const std::string& path);
 
 /// The replica's folder.
-std::string folder_of(const Home& home, const pb::AttemptPlan& plan, const std::string& replica = "worker-0");
+std::string folder_of(const Home& home, const pb::AttemptPlan& plan,
+                      const std::string& replica = "worker-0");
 
 }  // namespace autotune::test

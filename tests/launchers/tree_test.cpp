@@ -89,7 +89,8 @@ TEST_CASE("two trials at a time do not end each other's processes", "[process][t
   CHECK(all_gone(pids));
 }
 
-TEST_CASE("a child that is asked to go may use the grace after its parent has gone", "[process][tree]") {
+TEST_CASE("a child that is asked to go may use the grace after its parent has gone",
+          "[process][tree]") {
   Home home;
   Watched launcher(make_process_launcher(options_for(home)));
   auto plan = shell_plan(R"(

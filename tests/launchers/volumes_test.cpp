@@ -75,8 +75,9 @@ TEST_CASE("an ordinary user's claim is mounted or mapped", "[volumes][process]")
       Watched launcher(make_process_launcher(options_for(home)));
       auto exit = launcher.run(claim_plan(home, "sh main.sh"));
       bool mapped = !launcher.notices.empty();
-      bool seen = mapped ? exit.exit_code() != 9 || !read_file(home.path() + "/data/place").empty()
-                         : read_file(home.path() + "/data/place") == "/mnt\n" && exit.exit_code() == 9;
+      bool seen = mapped
+                      ? exit.exit_code() != 9 || !read_file(home.path() + "/data/place").empty()
+                      : read_file(home.path() + "/data/place") == "/mnt\n" && exit.exit_code() == 9;
       code = seen ? (mapped ? 78 : 0) : 1;
     }
     ::_exit(code);
@@ -94,7 +95,8 @@ TEST_CASE("an ordinary user's claim is mounted or mapped", "[volumes][process]")
 
 TEST_CASE("where nothing can be mounted paths are replaced, with a notice", "[volumes]") {
   Home home;
-  auto plan = claim_plan(home, "python3 main.py --log_dir /mnt/log --other=/mnt --not /mnt2 /a/mnt x/mnt");
+  auto plan =
+      claim_plan(home, "python3 main.py --log_dir /mnt/log --other=/mnt --not /mnt2 /a/mnt x/mnt");
   Setting setting(plan);
   auto placed = place_volumes(setting.context(), replicas_of(setting.plan)[0], false);
   REQUIRE(placed);
@@ -104,7 +106,8 @@ TEST_CASE("where nothing can be mounted paths are replaced, with a notice", "[vo
   CHECK(placed->map("/mnt/") == data + "/");
   CHECK(placed->mounts().empty());
   REQUIRE(placed->notices.size() == 1);
-  CHECK_THAT(placed->notices[0], Catch::Contains("'data'") && Catch::Contains("/mnt") && Catch::Contains(data));
+  CHECK_THAT(placed->notices[0],
+             Catch::Contains("'data'") && Catch::Contains("/mnt") && Catch::Contains(data));
   CHECK(placed->outside("/mnt/log/x") == data + "/log/x");
   CHECK(placed->outside("/mnt2") == "/mnt2");
 }
@@ -112,9 +115,13 @@ TEST_CASE("where nothing can be mounted paths are replaced, with a notice", "[vo
 TEST_CASE("a mapped trial finds its files", "[volumes][process]") {
   Home home;
   Watched launcher(make_process_launcher(options_for(home)));
-  auto plan = claim_plan(home, "cat /no-such-folder/at/all/main.sh > copy && pwd > place && exit 9");
-  plan.mutable_training_config()->mutable_tasks(0)->mutable_container()->mutable_volume_mounts(0)->set_mount_path(
-      "/no-such-folder/at/all");
+  auto plan =
+      claim_plan(home, "cat /no-such-folder/at/all/main.sh > copy && pwd > place && exit 9");
+  plan.mutable_training_config()
+      ->mutable_tasks(0)
+      ->mutable_container()
+      ->mutable_volume_mounts(0)
+      ->set_mount_path("/no-such-folder/at/all");
   container_of(plan).set_working_dir("/no-such-folder/at/all");
   auto exit = launcher.run(plan);
   CHECK(exit.exit_code() == 9);
@@ -144,9 +151,10 @@ TEST_CASE("emptyDir, hostPath, Secrets, subPath and readOnly", "[volumes][proces
   fs::create_directories(home.path() + "/points/host");
   fs::create_directories(home.path() + "/points/keys");
   auto at = [&](const char* name) { return home.path() + "/points/" + name; };
-  auto plan = shell_plan("cd " + home.path() +
-                         "/points && echo x > scratch/x && cat host/file > scratch/copy && "
-                         "[ $(cat keys/token) = s3cret ] && ! echo 2>/dev/null > host/new && exit 9");
+  auto plan =
+      shell_plan("cd " + home.path() +
+                 "/points && echo x > scratch/x && cat host/file > scratch/copy && "
+                 "[ $(cat keys/token) = s3cret ] && ! echo 2>/dev/null > host/new && exit 9");
   add_volume(plan, "scratch", at("scratch")).set_empty_dir(true);
   add_volume(plan, "host", at("host")).set_host_path(home.path() + "/host");
   add_volume(plan, "keys", at("keys")).set_secret_name("keys");
@@ -184,16 +192,24 @@ TEST_CASE("volumes that lead out of themselves or nowhere are refused", "[volume
     REQUIRE_FALSE(placed);
     CHECK_THAT(placed.error().message, Catch::Contains(word));
   };
-  auto mount = [](pb::AttemptPlan& plan) -> pb::VolumeMount& { return *container_of(plan).mutable_volume_mounts(0); };
+  auto mount = [](pb::AttemptPlan& plan) -> pb::VolumeMount& {
+    return *container_of(plan).mutable_volume_mounts(0);
+  };
   refused([&](pb::AttemptPlan& plan) { mount(plan).set_sub_path("../other"); }, "leads out");
   refused([&](pb::AttemptPlan& plan) { mount(plan).set_sub_path("/etc"); }, "leads out");
   refused([&](pb::AttemptPlan& plan) { mount(plan).set_mount_path("mnt"); }, "absolute path");
   refused([&](pb::AttemptPlan& plan) { mount(plan).set_mount_path("/"); }, "absolute path");
   refused([&](pb::AttemptPlan& plan) { mount(plan).set_name("other"); }, "does not have");
-  refused([&](pb::AttemptPlan& plan) {
-    plan.mutable_training_config()->mutable_tasks(0)->mutable_volumes(0)->set_host_path("/no/such/path");
-  }, "/no/such/path");
-  refused([&](pb::AttemptPlan& plan) {
-    plan.mutable_training_config()->mutable_tasks(0)->mutable_volumes(0)->set_secret_name("none");
-  }, "'none'");
+  refused(
+      [&](pb::AttemptPlan& plan) {
+        plan.mutable_training_config()->mutable_tasks(0)->mutable_volumes(0)->set_host_path(
+            "/no/such/path");
+      },
+      "/no/such/path");
+  refused(
+      [&](pb::AttemptPlan& plan) {
+        plan.mutable_training_config()->mutable_tasks(0)->mutable_volumes(0)->set_secret_name(
+            "none");
+      },
+      "'none'");
 }

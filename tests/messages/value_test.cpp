@@ -7,7 +7,8 @@
 using namespace autotune;
 
 TEST_CASE("numbers keep the text in which they were written", "[value]") {
-  std::string text = R"({"a":16,"b":0.1,"c":1e-4,"d":1.0,"e":"16","f":[true,null,-0.0],"g":12345678901234567890123})";
+  std::string text =
+      R"({"a":16,"b":0.1,"c":1e-4,"d":1.0,"e":"16","f":[true,null,-0.0],"g":12345678901234567890123})";
   auto value = parse_json(text);
   REQUIRE(value);
   CHECK(to_json(*value) == text);
