@@ -2,7 +2,10 @@
 
 #include <dirent.h>
 #include <fcntl.h>
+#include <linux/fs.h>
+#include <sys/ioctl.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
@@ -38,6 +41,18 @@ Result<void> make_folder(const std::string& path) {
   return {};
 }
 
+/// Asks ext4 to put each folder in `path` (each experiment) into a region of its own (`chattr +T`): where many files
+/// were deleted lately it makes new ones several times slower for minutes. Other file systems say no, which is fine.
+void spread_folders(const std::string& path) {
+  FileDescriptor folder(::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  int flags = 0;
+  if (folder && ::ioctl(folder.value(), FS_IOC_GETFLAGS, &flags) == 0 &&
+      (flags & FS_TOPDIR_FL) == 0) {
+    flags |= FS_TOPDIR_FL;
+    ::ioctl(folder.value(), FS_IOC_SETFLAGS, &flags);
+  }
+}
+
 bool write_all(int fd, std::string_view text) {
   while (!text.empty()) {
     auto n = ::write(fd, text.data(), text.size());
@@ -51,8 +66,7 @@ bool write_all(int fd, std::string_view text) {
 }
 
 Result<void> write_file(const std::string& path, std::string_view text) {
-  FileDescriptor file(
-      ::open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, private_file));
+  FileDescriptor file(::open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, private_file));
   if (!file || !write_all(file.value(), text))
     return disk_error("cannot write " + path);
   return {};
@@ -98,7 +112,8 @@ Result<JobFolder> JobFolder::of(const std::string& home, const pb::AttemptPlan& 
                 "'" + plan.experiment_id() + "' cannot be the name of an experiment's folder");
   auto trial = std::to_string(plan.sequence()) + "-" + plan.trial_id();
   if (!is_folder_name(trial))
-    return fail(ErrorCode::invalid_argument, "'" + trial + "' cannot be the name of a trial's folder");
+    return fail(ErrorCode::invalid_argument,
+                "'" + trial + "' cannot be the name of a trial's folder");
   for (const auto& task : plan.training_config().tasks())
     if (!is_folder_name(task.role()))
       return fail(ErrorCode::invalid_argument,
@@ -117,6 +132,7 @@ Result<void> JobFolder::make(const pb::AttemptPlan& plan) const {
       return disk_error("cannot make the folder " + trial_);
     if (auto made = make_folders(trial_); !made)
       return made;
+    spread_folders(experiment_.substr(0, experiment_.rfind('/')));
   }
   if (auto made = make_folder(attempt_); !made)
     return made;
@@ -186,8 +202,9 @@ void end_last_line(const std::string& path) {
   FileDescriptor file(::open(path.c_str(), O_RDWR | O_APPEND | O_CLOEXEC | O_NOFOLLOW));
   struct stat status {};
   char last = '\n';
-  if (!file || ::fstat(file.value(), &status) != 0 || !S_ISREG(status.st_mode) || status.st_size == 0 ||
-      ::pread(file.value(), &last, 1, status.st_size - 1) != 1 || last == '\n')
+  if (!file || ::fstat(file.value(), &status) != 0 || !S_ISREG(status.st_mode) ||
+      status.st_size == 0 || ::pread(file.value(), &last, 1, status.st_size - 1) != 1 ||
+      last == '\n')
     return;
   write_all(file.value(), "\n");
 }
@@ -269,7 +286,8 @@ Result<void> StartNotes::write(const std::string& replica_folder, int restart,
   auto path = replica_folder + "/environment";
   if (text == text_ && ::link(path_.c_str(), path.c_str()) == 0)
     return {};
-  auto written = write_whole_file(path, text);  // never through a link: other trials' notes hang on it
+  auto written =
+      write_whole_file(path, text);  // never through a link: other trials' notes hang on it
   if (written) {
     text_ = std::move(text);
     path_ = std::move(path);
