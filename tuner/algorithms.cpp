@@ -122,8 +122,8 @@ std::vector<ArgumentInfo> tpe_arguments() {
                      .nullable = true};
   group.members = {
       liar_argument(),
-      whole("n_startup_jobs", 20, "So many trials with a result come before the model is used.",
-            1e6),
+      whole("n_startup_jobs", 20,
+            "So many trials, at least half with a result, come before the model is used.", 1e6),
       whole("n_ei_candidates", 24, "So many draws compete for each suggestion.", 1e5),
       whole("linear_forgetting", 25, "At most so many trials count as good.", 1e4),
       positive("prior_weight", 1.0,

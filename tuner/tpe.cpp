@@ -50,6 +50,12 @@ Point TpeTuner::start_point(Sequence trial, Rng& rng) const {
   return point;
 }
 
+bool TpeTuner::starting(std::size_t running) const {
+  auto told = static_cast<std::int64_t>(ranking_.size());
+  auto known = told + static_cast<std::int64_t>(running);
+  return told == 0 || known < options_.n_startup_jobs || 2 * told < options_.n_startup_jobs;
+}
+
 Bandwidths TpeTuner::bandwidths() const {
   Bandwidths b;
   b.category_prior = category_prior;
@@ -136,8 +142,7 @@ Ask TpeTuner::ask(Sequence trial, std::span<const Trial> running) const {
   auto rng = rng_for(seed_, trial);
   auto taken = seen_.with(running);
   std::optional<Point> point;
-  if (static_cast<std::int64_t>(ranking_.size()) <
-      std::max<std::int64_t>(1, options_.n_startup_jobs)) {
+  if (starting(running.size())) {
     point = taken.free_from(start_point(trial, rng), [&] { return space.sample_point(rng); });
   } else {
     auto widths = bandwidths();

@@ -16,7 +16,7 @@ namespace autotune {
 enum class Liar { none, best, mean, worst };
 
 struct TpeOptions {
-  std::int64_t n_startup_jobs = 20;     ///< trials with a value before the model is asked; >= 1
+  std::int64_t n_startup_jobs = 20;     ///< trials before the model is asked; >= 1
   std::int64_t n_ei_candidates = 24;    ///< draws that compete for a suggestion; >= 1
   std::int64_t linear_forgetting = 25;  ///< at most so many trials count as good; >= 1
   double gamma = 0.25;                  ///< gamma * sqrt(n) of n trials count as good; > 0
@@ -53,6 +53,9 @@ class TpeTuner : public Tuner {
   void tell(const Trial& ended) override;
 
  private:
+  /// Running trials count towards n_startup_jobs as in NNI, up to its half: many workers shall not
+  /// start a model of two results.
+  bool starting(std::size_t running) const;
   Point start_point(Sequence trial, Rng& rng) const;
   Bandwidths bandwidths() const;
   std::vector<Point> points_of(std::span<const Trial> running) const;

@@ -218,3 +218,25 @@ TEST_CASE("a ranking keeps order and arrival through its splits") {
       std::upper_bound(expected.begin(), expected.end(), std::pair(300.0, std::uint32_t{99999}));
   CHECK(ranking.count_up_to(300) == static_cast<std::size_t>(past - expected.begin()));
 }
+
+TEST_CASE("running trials count towards the start, up to its half") {
+  // Origin: nni-compat.md 3.1, step 1; the half is ours. The model's suggestions depend on losses.
+  auto depends = [](int told, int running_count) {
+    std::vector<Trial> pending;
+    for (int i = 0; i < running_count; ++i)
+      pending.push_back(running(100 + i, {at(0.01 * i), ""}));
+    auto a = make("TPE", line, 1);
+    auto b = make("TPE", line, 1);
+    for (int i = 0; i < told; ++i) {
+      a->tell(ended(i, at(i / 20.0), i));
+      b->tell(ended(i, at(i / 20.0), -i));
+    }
+    return a->ask(50, pending) != b->ask(50, pending);
+  };
+  CHECK_FALSE(depends(19, 0));
+  CHECK(depends(20, 0));
+  CHECK_FALSE(depends(11, 8));
+  CHECK(depends(12, 8));
+  CHECK_FALSE(depends(9, 64));
+  CHECK(depends(10, 64));
+}
