@@ -3,10 +3,11 @@
 import collections
 import os
 import random
+import signal
 import subprocess
 import unittest
 
-from harness import SECONDS_MAX, EndToEnd, binary, experiment, shell, wait_until
+from harness import SECONDS_MAX, EndToEnd, binary, experiment, shell, task, wait_until
 
 KILLS = int(os.environ.get("AUTOTUNE_E2E_KILLS", "50"))
 SEED = int(os.environ.get("AUTOTUNE_E2E_SEED", "20260101"))
@@ -132,6 +133,51 @@ class NothingLost(EndToEnd):
                     child.kill()
         with self.subTest(seed=SEED):
             self.rounds(KILLS // 4, kill, attempts_max=6)
+
+    def test_interrupted_at_random_moments(self):
+        """Ctrl-C instead of kill -9: what ran runs again as a new attempt, what had ended has ended."""
+        def interrupt(child):
+            child.send_signal(signal.SIGINT)
+            if self.random.random() < 0.5:  # a second one hurries; or the run dies in the midst of stopping
+                try:
+                    child.wait(self.random.uniform(0, 0.1))
+                except subprocess.TimeoutExpired:
+                    child.send_signal(self.random.choice([signal.SIGINT, signal.SIGKILL]))
+            self.finish(child)
+        with self.subTest(seed=SEED):
+            self.rounds(KILLS // 4, interrupt, attempts_max=KILLS)
+
+    def test_trials_of_two_replicas_that_restart(self):
+        """Kills that fall between the starts and restarts of replicas: each trial ends well, one attempt at a time."""
+        script = """
+            exec 9> "$LOG.$AUTOTUNE_EXPERIMENT_ID.$AUTOTUNE_TRIAL_SEQUENCE.$AUTOTUNE_REPLICA"
+            flock -n 9 || echo "overlap $AUTOTUNE_TRIAL_SEQUENCE $AUTOTUNE_REPLICA" >> "$LOG"
+            sleep ${parameters.seconds}
+            test $AUTOTUNE_REPLICA = worker-0 || exec sleep 1000
+            test -e "$AUTOTUNE_TRIAL_DIR/$AUTOTUNE_TRIAL_ATTEMPT/again" && {
+              echo '{"type":"final","value":'$AUTOTUNE_TRIAL_SEQUENCE'}' >> "$AUTOTUNE_REPORTS"; exit 0; }
+            touch "$AUTOTUNE_TRIAL_DIR/$AUTOTUNE_TRIAL_ATTEMPT/again"
+            exit 1"""
+        tasks = [task(shell(script), replicas=2, restart_policy="OnFailure")]
+        self.file = self.write("pairs.json", experiment(
+            "nothing-lost", tasks, training={"type": "tensorflow"}, maxTrialNum=12, trialConcurrency=4, seed=1,
+            space={"seconds": {"_type": "uniform", "_value": [0.05, 0.3]}}))
+        for _ in range(KILLS // 4):
+            child = self.start(*self.go_on())
+            try:
+                child.wait(self.random.uniform(0, 1))
+            except subprocess.TimeoutExpired:
+                child.kill()
+                child.wait()
+            self.check_what_is_durable()
+        self.finish(self.start(*self.go_on()), code=0)
+        self.assertEqual(self.lines(self.trial_log), [], "no two processes of one replica")
+        for found in self.database.experiments():
+            trials = self.database.trials(found["id"])
+            self.assertEqual([trial["state"] for trial in trials], ["Succeeded"] * 12)
+            finals = [row["value"] for row in self.database.reports(found["id"]) if row["kind"] == 2]
+            self.assertEqual(sorted(set(finals)), list(range(12)))
+        self.assertEqual(self.trial_processes(), [])
 
     def test_trials_that_end_while_nobody_runs(self):
         """They are judged by their exit files when the experiment goes on."""
