@@ -71,12 +71,15 @@ fuzz: packages-fuzz ## each fuzz target FUZZ_RUNS times
 bench: packages-test all ## the speed table of the README
 	bench/run.sh
 
-.PHONY: check
-check: packages-check configure ## format, include layers, scripts, clang-tidy
+.PHONY: check-quick
+check-quick: packages-check ## format, include layers, scripts: what CI checks
 	deploy/check-format.sh
 	deploy/check-layers.py --self-test
 	deploy/check-layers.py
 	deploy/check-scripts.sh
+
+.PHONY: check
+check: check-quick caf configure ## the same and clang-tidy
 	cmake --build --preset release -j $(JOBS) --target autotune_proto
 	deploy/check-tidy.py --build build --jobs $(JOBS) --minutes-max $(TIDY_MINUTES_MAX)
 
