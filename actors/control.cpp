@@ -122,12 +122,34 @@ caf::result<pb::ControlResponse> ControlState::submit(pb::ControlRequest& reques
     spec.set_seed(static_cast<std::int64_t>(random_() >> 33));
   if (auto admitted = context_.admit(spec); !admitted)
     return error_response(admitted.error());
+  auto reader = context_.open_reader();
+  if (!reader)
+    return error_response(reader.error());
   auto id = experiment_id(spec.name(), random_);
+  while (experiments_.count(id) > 0 || (*reader)->experiment(id))
+    id = experiment_id(spec.name(), random_);
   auto experiment = spawn_experiment(
       id, {std::make_shared<ExperimentCore>(id, context_.experiment.limits), {}, {}});
   log::info("experiment-submitted", "id={}", id);
-  return compat::forward<pb::ControlResponse>(self_, experiment, request_timeout,
-                                              std::move(request));
+  auto promise = self_->make_response_promise<pb::ControlResponse>();
+  compat::request(self_, experiment, request_timeout, std::move(request))
+      .then(
+          [this, id, promise](pb::ControlResponse& response) mutable {
+            if (!response.error().empty())
+              forget(id);  // nothing of it was stored
+            promise.deliver(std::move(response));
+          },
+          [promise](caf::error& error) mutable { promise.deliver(std::move(error)); });
+  return promise;
+}
+
+void ControlState::forget(const std::string& id) {
+  auto found = experiments_.find(id);
+  if (found == experiments_.end())
+    return;
+  auto actor = found->second;
+  experiments_.erase(found);
+  self_->send_exit(actor, caf::exit_reason::user_shutdown);
 }
 
 Result<ExperimentActor> ControlState::find(const std::string& id) {
@@ -137,12 +159,15 @@ Result<ExperimentActor> ControlState::find(const std::string& id) {
   auto reader = context_.open_reader();
   if (!reader)
     return tl::unexpected(reader.error());
-  auto replayed = replay(**reader, id, context_.experiment.limits);
-  if (!replayed)
-    return tl::unexpected(replayed.error());
-  auto known = replayed->core->id();
+  auto summary = (*reader)->experiment(id);
+  if (!summary)
+    return tl::unexpected(summary.error());
+  const auto& known = summary->id();  // `id` may be its name
   if (auto again = experiments_.find(known); again != experiments_.end())
     return again->second;
+  auto replayed = replay(**reader, known, context_.experiment.limits);
+  if (!replayed)
+    return tl::unexpected(replayed.error());
   return spawn_experiment(known, std::move(*replayed));
 }
 
@@ -164,12 +189,8 @@ caf::result<pb::ControlResponse> ControlState::remove(const std::string& id) {
     return error_response(summary.error());
   auto known = summary->id();
   auto promise = self_->make_response_promise<pb::ControlResponse>();
-  auto forget = [this, known, promise]() mutable {
-    if (auto found = experiments_.find(known); found != experiments_.end()) {
-      auto actor = found->second;
-      experiments_.erase(found);
-      self_->send_exit(actor, caf::exit_reason::user_shutdown);
-    }
+  auto remove_it = [this, known, promise]() mutable {
+    forget(known);
     compat::send(self_, context_.experiment.store, Write{0, DeleteExperiment{known}});
     pb::ControlResponse response;
     response.set_experiment_id(known);
@@ -177,16 +198,20 @@ caf::result<pb::ControlResponse> ControlState::remove(const std::string& id) {
       response = error_response(removed.error());
     promise.deliver(std::move(response));
   };
-  auto found = experiments_.find(known);
-  if (found == experiments_.end()) {
-    forget();
+  bool rests = summary->phase() == pb::PHASE_STOPPED || summary->phase() == pb::PHASE_DONE ||
+               summary->phase() == pb::PHASE_TIMEOUT || summary->phase() == pb::PHASE_ERROR;
+  if (rests && experiments_.count(known) == 0) {
+    remove_it();
     return promise;
   }
+  auto found = find(known);  // its trials may outlive a head that was killed: stop finds them
+  if (!found)
+    return error_response(found.error());
   pb::ControlRequest stop;
   stop.mutable_command()->set_experiment_id(known);
   stop.mutable_command()->set_verb("stop-now");
-  compat::request(self_, found->second, request_timeout, std::move(stop))
-      .then([forget](const pb::ControlResponse&) mutable { forget(); },
+  compat::request(self_, *found, request_timeout, std::move(stop))
+      .then([remove_it](const pb::ControlResponse&) mutable { remove_it(); },
             [promise](const caf::error& e) mutable {
               promise.deliver(error_response({ErrorCode::unavailable, caf::to_string(e)}));
             });

@@ -42,6 +42,7 @@ class ControlState {
   /// The running experiment, or one replayed from the store.
   Result<ExperimentActor> find(const std::string& id);
   ExperimentActor spawn_experiment(const std::string& id, Replayed replayed);
+  void forget(const std::string& id);
   void on_down(const caf::actor_addr& who);
 
   ControlActor::pointer self_;

@@ -174,7 +174,10 @@ ExperimentEffects ExperimentCore::on_placed(Moment moment, Sequence sequence,
   auto& live = found->second;
   live.placing = false;
   live.waiting_for.clear();
-  if (phase_ != pb::PHASE_RUNNING || winding_ != Winding::none) {
+  auto under_way = std::count_if(live_.begin(), live_.end(),
+                                 [](const auto& entry) { return entry.second.launched; });
+  if (phase_ != pb::PHASE_RUNNING || winding_ != Winding::none ||
+      under_way >= spec_.trial_concurrency()) {  // an edit may have lowered it meanwhile
     effects.push_back(Unplace{sequence});
     return conclude(moment, std::move(effects));
   }

@@ -353,11 +353,10 @@ SupervisorEffects SupervisorCore::on_reports(const pb::ReplicaKey& key, const Re
   replica->last_line = std::max(replica->last_line, batch.last_line);
   for (const auto& report : batch.reports)
     take_in(report);
-  if (!batch.bad_lines.empty())
-    effects.push_back(rejected(*replica, batch));
   bool exited = replica->state == State::exited;
   if (exited && replica->reading_to_end && !batch.more)
     replica->drained = true;
+  tell_rejected(*replica, batch, effects);
   flush(exited ? limits_.trailing_max : 0, effects);
   if (exited && !replica->drained)
     read(*replica, effects);
@@ -378,9 +377,17 @@ void SupervisorCore::take_in(const pb::Report& report) {
   trailing_.push_back(report);
 }
 
-SupervisorEffect SupervisorCore::rejected(Replica& replica, const ReportBatch& batch) {
-  constexpr int named_max = 20;  // enough to find them; a file of rubbish must not fill the store
+/// Bad lines are told when their number has doubled, and in the end: a file of rubbish must not fill the store.
+void SupervisorCore::tell_rejected(Replica& replica, const ReportBatch& batch, SupervisorEffects& effects) {
+  constexpr int named_max = 20;  // enough to find them
   replica.bad_lines += static_cast<std::int64_t>(batch.bad_lines.size());
+  if (replica.bad_example.empty())
+    replica.bad_example = batch.bad_example;
+  bool due = replica.drained ? replica.bad_lines > replica.bad_lines_told
+                             : replica.bad_lines > 0 && replica.bad_lines >= 2 * replica.bad_lines_told;
+  if (!due || (batch.bad_lines.empty() && !replica.drained))
+    return;
+  replica.bad_lines_told = replica.bad_lines;
   auto told = news();
   auto* rejected = told.mutable_lines_rejected();
   rejected->set_sequence(plan_.sequence());
@@ -390,8 +397,8 @@ SupervisorEffect SupervisorCore::rejected(Replica& replica, const ReportBatch& b
     if (rejected->lines_size() < named_max)
       rejected->add_lines(line);
   rejected->set_total(replica.bad_lines);
-  rejected->set_example(batch.bad_example);
-  return SendNews{std::move(told)};
+  rejected->set_example(replica.bad_example);
+  effects.push_back(SendNews{std::move(told)});
 }
 
 /// Sends what was read to the sink, unless it is few enough to travel with the attempt's result.

@@ -98,6 +98,8 @@ class SupervisorCore {
     bool drained = false;         // all that an ended replica wrote has been read
     bool stopping = false;        // StopReplica was sent
     std::int64_t bad_lines = 0;
+    std::int64_t bad_lines_told = 0;
+    std::string bad_example;
   };
 
   Replica* find(const pb::ReplicaKey& key);
@@ -110,7 +112,7 @@ class SupervisorCore {
   bool wants_restart(const Replica& replica) const;
   void decide(const std::string& outcome, std::string reason, const ReplicaExit* exit);
   void take_in(const pb::Report& report);
-  SupervisorEffect rejected(Replica& replica, const ReportBatch& batch);
+  void tell_rejected(Replica& replica, const ReportBatch& batch, SupervisorEffects& effects);
   void flush(std::size_t keep_max, SupervisorEffects& effects);
   void finish_if_over(SupervisorEffects& effects);
   SupervisorEffect started_news();

@@ -180,6 +180,16 @@ TEST_CASE("more trials at a time start at once, fewer when trials end", "[experi
   CHECK(one.result(0, 1, "Succeeded", 1).back() == "suggest 3");
 }
 
+TEST_CASE("a place that is granted after concurrency was lowered is given back", "[experiment]") {
+  ExperimentDriver one(small_spec(9, 2));
+  one.start();
+  one.run_trial(0);
+  one.suggest(1);
+  one.did(one.core.on_edit(one.moment(), 1, "spec.trialConcurrency", "1"));
+  CHECK(one.place(1) == Words{"unplace 1"});
+  CHECK(one.result(0, 1, "Succeeded", 1)[2] == "place 1");
+}
+
 TEST_CASE("a budget below what has ended ends the experiment, a higher one lets it go on",
           "[experiment]") {
   ExperimentDriver one(small_spec(9, 1));

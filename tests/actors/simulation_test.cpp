@@ -253,4 +253,69 @@ TEST_CASE("a full disk does not hold up a stop", "[simulation]") {
   CHECK(simulation.audit(simulation.only().id).phase == pb::PHASE_STOPPED);
 }
 
+TEST_CASE("an experiment that is deleted after a crash leaves no process", "[simulation]") {
+  quiet();
+  auto spec = plain_spec(10, 3);
+  Simulation simulation(plain(spec, lasting(1h)));
+  simulation.start_head();
+  simulation.submit(spec);
+  auto begin = simulation.now();
+  simulation.run_until(begin + 3s);
+  simulation.kill_head();
+  simulation.start_head();
+  simulation.ask(command("plain", "delete"), nullptr);
+  simulation.run_until(begin + 15s);
+  CHECK(simulation.launcher().running() == 0);
+  CHECK(simulation.database().experiments.empty());
+}
+
+TEST_CASE("commands after a crash find what still runs", "[simulation]") {
+  quiet();
+  auto spec = plain_spec(10, 3);
+  Simulation simulation(plain(spec, lasting(1h)));
+  simulation.start_head();
+  simulation.submit(spec);
+  auto begin = simulation.now();
+  simulation.run_until(begin + 3s);
+  simulation.kill_head();
+  CHECK(simulation.launcher().running() == 3);
+  simulation.start_head();
+  SECTION("stop") {
+    simulation.ask(command("plain", "stop"), nullptr);
+    simulation.run_until(begin + 15s);
+    CHECK(simulation.launcher().running() == 0);
+    CHECK(simulation.audit(simulation.only().id).phase == pb::PHASE_STOPPED);
+  }
+  SECTION("stop of one trial") {
+    auto stop = command("plain", "stop");
+    stop.mutable_command()->set_sequence(1);
+    simulation.ask(stop, nullptr);
+    simulation.run_until(begin + 15s);
+    CHECK(simulation.audit(simulation.only().id).trials.at(1).state == pb::TRIAL_STATE_KILLED);
+    CHECK(simulation.launcher().running() == 3);  // another took its slot
+  }
+  SECTION("pause") {
+    simulation.ask(command("plain", "pause"), nullptr);
+    simulation.run_until(begin + 4s);
+    CHECK(simulation.audit(simulation.only().id).phase == pb::PHASE_PAUSED);
+    CHECK(simulation.launcher().running() == 3);
+    CHECK(simulation.launcher().starts() == 3);
+  }
+}
+
+TEST_CASE("a submission that cannot be carried out leaves nothing behind", "[simulation]") {
+  quiet();
+  auto spec = plain_spec(10, 3);
+  spec.mutable_tuner()->set_name("Nonsense");
+  Simulation simulation(plain(spec, lasting(1h)));
+  simulation.start_head();
+  pb::ControlRequest request;
+  *request.mutable_submit()->mutable_spec() = spec;
+  std::string error;
+  simulation.ask(request, [&](const pb::ControlResponse& response) { error = response.error(); });
+  simulation.run_until(simulation.now() + 1s);
+  CHECK(error.find("Nonsense") != std::string::npos);
+  CHECK(simulation.database().experiments.empty());
+}
+
 }  // namespace autotune::test

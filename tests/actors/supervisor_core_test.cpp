@@ -375,6 +375,30 @@ TEST_CASE("lines that are no reports are told, at most twenty by number", "[supe
   CHECK(told.example() == "oops");
 }
 
+TEST_CASE("a file of rubbish fills no store: bad lines are told when their number has doubled, and in the end",
+          "[supervisor]") {
+  SupervisorDriver one(plan_of("generic", {{"worker"}}));
+  one.start_all();
+  Words told;
+  std::int64_t line = 0;
+  auto read = [&](int bad) {
+    ReportBatch batch;
+    for (int i = 0; i < bad; ++i)
+      batch.bad_lines.push_back(++line);
+    batch.last_line = line;
+    auto words = one.did(one.core.on_reports(one.key("worker-0"), batch));
+    told.insert(told.end(), words.begin(), words.end());
+  };
+  for (int i = 0; i < 6; ++i) {
+    one.tick(50ms);
+    read(10);
+  }
+  one.exited("worker-0", 0);
+  read(0);
+  CHECK(told == Words{"news: rejected 10", "news: rejected 20", "news: rejected 40", "news: rejected 60",
+                      "result Succeeded"});
+}
+
 TEST_CASE("the last final result counts, and the chief's is not overruled", "[supervisor]") {
   SupervisorDriver one(plan_of("tensorflow", {{"chief"}, {"worker"}}));
   one.start_all();
