@@ -203,6 +203,7 @@ void Keeper::record(pb::ReplicaExit exit, const std::string& folder) {
     kept_exits_.push_back(exit);
   }
   pb::KeeperEvent event;
+  event.set_kept(!written);
   *event.mutable_exit() = std::move(exit);
   tell(std::move(event));
 }

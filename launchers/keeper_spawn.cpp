@@ -19,6 +19,10 @@
 #include "launchers/mount_namespace.hpp"
 #include "launchers/process_tree.hpp"
 
+// A child shares its parent's memory and leaves by exec or _exit, never by return: a sanitizer's books would keep its
+// calls for ever.
+#define IN_CHILD __attribute__((no_sanitize("address", "thread", "undefined")))
+
 namespace autotune {
 
 namespace {
@@ -48,7 +52,7 @@ constexpr std::size_t stack_bytes = 128 * 1024;
 // Enough that one slow file system does not stop all starts, few enough to stay small.
 constexpr std::size_t threads = 4;
 
-int failed(const Plan& plan, const char* what, const char* name) {
+IN_CHILD int failed(const Plan& plan, const char* what, const char* name) {
   plan.failure->error = errno;
   std::snprintf(plan.failure->what, sizeof plan.failure->what, "%s%s", what, name);
   return 127;
@@ -56,13 +60,13 @@ int failed(const Plan& plan, const char* what, const char* name) {
 
 /// The keeper blocks signals and handles none, and no signal is ignored in it (open_descriptors): nothing but the mask
 /// has to be undone.
-void unblock_signals() {
+IN_CHILD void unblock_signals() {
   sigset_t none;
   ::sigemptyset(&none);
   ::sigprocmask(SIG_SETMASK, &none, nullptr);
 }
 
-bool open_as(int fd, const char* path, int flags) {
+IN_CHILD bool open_as(int fd, const char* path, int flags) {
   int opened = ::open(path, flags | O_CLOEXEC, 0600);
   if (opened < 0)
     return false;
@@ -75,7 +79,7 @@ bool open_as(int fd, const char* path, int flags) {
 }
 
 /// execve, and for a file that is no program and names none, the shell, as execvp has it.
-void execute(Plan& plan, const char* path) {
+IN_CHILD void execute(Plan& plan, const char* path) {
   ::execve(path, plan.argv.data(), plan.envp.data());
   if (errno != ENOEXEC)
     return;
@@ -83,7 +87,7 @@ void execute(Plan& plan, const char* path) {
   ::execve("/bin/sh", plan.shell_argv.data(), plan.envp.data());
 }
 
-int execute_found(Plan& plan) {
+IN_CHILD int execute_found(Plan& plan) {
   const char* name = plan.argv[0];
   if (std::strchr(name, '/') != nullptr) {
     execute(plan, name);
@@ -117,14 +121,14 @@ gid_t group_of_user(uid_t user) {
   return user;
 }
 
-bool become_user(const Plan& plan) {
+IN_CHILD bool become_user(const Plan& plan) {
   auto user = plan.start->run_as_user();
   return ::setgroups(0, nullptr) == 0 && ::setresgid(plan.group, plan.group, plan.group) == 0 &&
          ::setresuid(user, user, user) == 0;
 }
 
 /// The child's life until exec.
-int child(void* argument) {
+IN_CHILD int child(void* argument) {
   auto& plan = *static_cast<Plan*>(argument);
   const auto& start = *plan.start;
   unblock_signals();

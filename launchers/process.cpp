@@ -164,6 +164,13 @@ void ProcessLauncher::release(const AttemptKey& key) {
   for (const auto& [name, replica] : found->second.replicas)
     if (!replica.place.task->container().volume_mounts().empty())
       remove_secret_files(found->second.folder.replica(name));
+  if (found->second.kept_by_keeper && keeper_.connected()) {
+    pb::KeeperRequest request;
+    request.mutable_release()->set_experiment_id(key.experiment_id);
+    request.mutable_release()->set_sequence(key.sequence);
+    request.mutable_release()->set_attempt(key.attempt);
+    [[maybe_unused]] auto sent = keeper_.send(request);
+  }
   attempts_.erase(found);
 }
 
@@ -283,6 +290,9 @@ void ProcessLauncher::take(const pb::KeeperEvent& event, FileDescriptor pidfd) {
     replica->pidfd = std::move(pidfd);
     events_.emplace_back(event.started());
   } else if (event.has_exit()) {
+    auto attempt = event.kept() ? attempts_.find(attempt_of(event.exit().key())) : attempts_.end();
+    if (attempt != attempts_.end())
+      attempt->second.kept_by_keeper = true;
     take_exit(event.exit());
   } else if (event.has_notice()) {
     events_.emplace_back(

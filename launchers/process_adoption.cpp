@@ -137,7 +137,10 @@ std::optional<AdoptedReplica> ProcessLauncher::adopt_replica(PreparedAttempt& at
         kept.key().replica() == replica.place.name && kept.key().restart() >= restart)
       exit = kept;
   };
-  std::for_each(keeper_.welcome().exits().begin(), keeper_.welcome().exits().end(), look_at);
+  for (const auto& kept : keeper_.welcome().exits()) {
+    look_at(kept);
+    attempt.kept_by_keeper = attempt.kept_by_keeper || attempt_of(kept.key()) == attempt_of(attempt.plan);
+  }
   std::for_each(unclaimed_.begin(), unclaimed_.end(), look_at);
   if (exit)
     restart = std::max(restart, exit->key().restart());

@@ -310,12 +310,17 @@ TEST_CASE("an exit without a place for its file is kept for the next agent", "[p
     write_file(trial + "/go", "");
     REQUIRE(eventually([&] { return !stat_of(pid); }));
   }
-  Watched second(make_process_launcher(options_for(home)));
-  auto found = second->adopt(plan);
-  REQUIRE(found);
-  REQUIRE(found->size() == 1);
-  REQUIRE(found->front().exit);
-  CHECK(found->front().exit->exit_code() == 3);
+  {
+    Watched second(make_process_launcher(options_for(home)));
+    auto found = second->adopt(plan);
+    REQUIRE(found);
+    REQUIRE(found->size() == 1);
+    REQUIRE(found->front().exit);
+    CHECK(found->front().exit->exit_code() == 3);
+    second->release({plan.experiment_id(), plan.sequence(), plan.attempt()});
+  }
+  Watched third(make_process_launcher(options_for(home)));
+  CHECK(third->adopt(plan)->empty());  // it was told to forget, and nothing is in the folder
 }
 
 TEST_CASE("a keeper with nothing to do ends by itself", "[process][keeper]") {
