@@ -14,7 +14,7 @@ namespace autotune::test {
 /// All are minimised.
 struct Problem {
   std::string name;
-  bool held_out = false;  ///< not looked at while an algorithm's constants are chosen
+  bool held_out = false;  ///< a check of constants that were chosen on the others
   SearchSpace space;
   std::function<double(const Value&)> loss;
   double optimum = 0;  ///< the least loss, known by construction or from long searches
