@@ -149,7 +149,14 @@ void ControlState::forget(const std::string& id) {
     return;
   auto actor = found->second;
   experiments_.erase(found);
+  forgotten_.emplace(actor.address(), id);
   self_->send_exit(actor, caf::exit_reason::user_shutdown);
+}
+
+/// An experiment that has ended holds no place and hears of no reports, whatever it had asked for.
+void ControlState::release_all(const std::string& id) {
+  compat::send(self_, context_.experiment.placement, HoldPlaces{id, {}, {}});
+  compat::send(self_, context_.experiment.sink, Subscribe{id, nullptr});
 }
 
 Result<ExperimentActor> ControlState::find(const std::string& id) {
@@ -220,6 +227,11 @@ caf::result<pb::ControlResponse> ControlState::remove(const std::string& id) {
 
 /// Restart is replay: an experiment that died goes on from what is durable.
 void ControlState::on_down(const caf::actor_addr& who) {
+  if (auto found = forgotten_.find(who); found != forgotten_.end()) {
+    release_all(found->second);
+    forgotten_.erase(found);
+    return;
+  }
   for (auto& [id, experiment] : experiments_) {
     if (experiment.address() != who || shutting_down_)
       continue;
@@ -228,7 +240,10 @@ void ControlState::on_down(const caf::actor_addr& who) {
     log::error("experiment-died", "id={} times={}", name, deaths_[name] + 1);
     if (++deaths_[name] > deaths_max)
       return;
-    if (auto again = find(name)) {
+    auto again = find(name);
+    if (!again) {
+      release_all(name);  // nothing of it is durable
+    } else {
       pb::ControlRequest go_on;
       go_on.mutable_ping();
       compat::request(self_, *again, request_timeout, std::move(go_on))

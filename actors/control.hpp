@@ -1,6 +1,7 @@
 // The control actor: the endpoint to which experiments are submitted and commands are given.
 #pragma once
 
+#include <map>
 #include <random>
 #include <unordered_map>
 
@@ -43,12 +44,14 @@ class ControlState {
   Result<ExperimentActor> find(const std::string& id);
   ExperimentActor spawn_experiment(const std::string& id, Replayed replayed);
   void forget(const std::string& id);
+  void release_all(const std::string& id);
   void on_down(const caf::actor_addr& who);
 
   ControlActor::pointer self_;
   ControlContext context_;
   std::mt19937_64 random_;
   std::unordered_map<std::string, ExperimentActor> experiments_;
+  std::map<caf::actor_addr, std::string> forgotten_;  // they end, and are not to come back
   std::unordered_map<std::string, int> deaths_;
   bool shutting_down_ = false;
 };

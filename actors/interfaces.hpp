@@ -47,7 +47,7 @@ using PlacementActor = caf::typed_actor<
     caf::result<void>(PlaceTrial),
     // The trial needs its place no longer.
     caf::result<void>(UnplaceTrial),
-    // From an experiment that was replayed: what it holds.
+    // From an experiment that was replayed: what it holds. From control, when one has ended: nothing.
     caf::result<void>(HoldPlaces)>;
 
 /// The TRIAL SUPERVISOR actor: one attempt of one trial on one node.

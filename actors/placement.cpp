@@ -16,7 +16,10 @@ PlacementActor::behavior_type PlacementState::make_behavior() {
         perform(core_.on_release(wish.experiment_id, wish.sequence));
       },
       [this](const HoldPlaces& told) {
-        experiments_[told.experiment_id] = self_->current_sender();
+        if (told.held.empty())
+          experiments_.erase(told.experiment_id);  // it comes again when it asks
+        else
+          experiments_[told.experiment_id] = self_->current_sender();
         perform(core_.on_replayed(told.experiment_id, told.needs, told.held));
       },
   };

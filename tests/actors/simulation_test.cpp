@@ -28,7 +28,7 @@ TEST_CASE("random experiments with random faults keep every promise", "[simulati
   quiet();
   auto only = number_of("AUTOTUNE_SIM_SEED", -1);
   auto first = only >= 0 ? only : number_of("AUTOTUNE_SIM_FIRST", 1);
-  auto count = only >= 0 ? 1 : number_of("AUTOTUNE_SIM_COUNT", 3000);
+  auto count = only >= 0 ? 1 : number_of("AUTOTUNE_SIM_COUNT", 4000);
   std::int64_t steps = 0;
   std::int64_t trials = 0;
   int failed = 0;
