@@ -378,13 +378,15 @@ void SupervisorCore::take_in(const pb::Report& report) {
 }
 
 /// Bad lines are told when their number has doubled, and in the end: a file of rubbish must not fill the store.
-void SupervisorCore::tell_rejected(Replica& replica, const ReportBatch& batch, SupervisorEffects& effects) {
+void SupervisorCore::tell_rejected(Replica& replica, const ReportBatch& batch,
+                                   SupervisorEffects& effects) {
   constexpr int named_max = 20;  // enough to find them
   replica.bad_lines += static_cast<std::int64_t>(batch.bad_lines.size());
   if (replica.bad_example.empty())
     replica.bad_example = batch.bad_example;
-  bool due = replica.drained ? replica.bad_lines > replica.bad_lines_told
-                             : replica.bad_lines > 0 && replica.bad_lines >= 2 * replica.bad_lines_told;
+  bool due = replica.drained
+                 ? replica.bad_lines > replica.bad_lines_told
+                 : replica.bad_lines > 0 && replica.bad_lines >= 2 * replica.bad_lines_told;
   if (!due || (batch.bad_lines.empty() && !replica.drained))
     return;
   replica.bad_lines_told = replica.bad_lines;

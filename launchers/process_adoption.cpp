@@ -139,7 +139,8 @@ std::optional<AdoptedReplica> ProcessLauncher::adopt_replica(PreparedAttempt& at
   };
   for (const auto& kept : keeper_.welcome().exits()) {
     look_at(kept);
-    attempt.kept_by_keeper = attempt.kept_by_keeper || attempt_of(kept.key()) == attempt_of(attempt.plan);
+    attempt.kept_by_keeper =
+        attempt.kept_by_keeper || attempt_of(kept.key()) == attempt_of(attempt.plan);
   }
   std::for_each(unclaimed_.begin(), unclaimed_.end(), look_at);
   if (exit)

@@ -54,7 +54,8 @@ struct PreparedAttempt {
   PortReservation ports;
   std::map<std::string, PreparedReplica> replicas;
   std::set<std::string> notices;  ///< those that were given already
-  bool kept_by_keeper = false;    ///< an exit without a file, which the keeper remembers until it is told to forget
+  bool kept_by_keeper =
+      false;  ///< an exit without a file, which the keeper remembers until it is told to forget
 
   pb::ReplicaKey key(const PreparedReplica& replica, int restart) const;
 };

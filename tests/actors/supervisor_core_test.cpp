@@ -375,8 +375,10 @@ TEST_CASE("lines that are no reports are told, at most twenty by number", "[supe
   CHECK(told.example() == "oops");
 }
 
-TEST_CASE("a file of rubbish fills no store: bad lines are told when their number has doubled, and in the end",
-          "[supervisor]") {
+TEST_CASE(
+    "a file of rubbish fills no store: bad lines are told when their number has doubled, and in "
+    "the end",
+    "[supervisor]") {
   SupervisorDriver one(plan_of("generic", {{"worker"}}));
   one.start_all();
   Words told;
@@ -395,8 +397,8 @@ TEST_CASE("a file of rubbish fills no store: bad lines are told when their numbe
   }
   one.exited("worker-0", 0);
   read(0);
-  CHECK(told == Words{"news: rejected 10", "news: rejected 20", "news: rejected 40", "news: rejected 60",
-                      "result Succeeded"});
+  CHECK(told == Words{"news: rejected 10", "news: rejected 20", "news: rejected 40",
+                      "news: rejected 60", "result Succeeded"});
 }
 
 TEST_CASE("the last final result counts, and the chief's is not overruled", "[supervisor]") {
