@@ -224,6 +224,11 @@ void CgroupHost::remove(const Cgroup& cgroup) {
       leftovers_.push_back(folder);
 }
 
+bool CgroupHost::remove_if_empty(const Cgroup& cgroup) {
+  return cgroup.folders.size() == 1 && cgroup.memory_folder.empty() &&
+         ::rmdir(cgroup.folders.front().c_str()) == 0;
+}
+
 CgroupHost::~CgroupHost() {
   tidy();
   for (const auto* base : {&memory_, &cpu_, &pids_, &group_})
@@ -235,6 +240,10 @@ void CgroupHost::tidy() {
   std::erase_if(leftovers_, [](const std::string& folder) {
     return ::rmdir(folder.c_str()) == 0 || errno != EBUSY;
   });
+}
+
+FileDescriptor open_to_begin_in(const Cgroup& cgroup) {
+  return FileDescriptor(::open(cgroup.folders.front().c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
 }
 
 std::vector<FileDescriptor> open_to_enter(const Cgroup& cgroup) {

@@ -46,6 +46,8 @@ class CgroupHost {
   Cgroup find(const pb::KeeperLimits& limits, std::uint64_t marker) const;
   /// Removes it; where processes are still on their way out, `tidy` tries again.
   void remove(const Cgroup& cgroup);
+  /// Removes it if nothing lives in it and nothing is to be read from it. False: it is as it was.
+  static bool remove_if_empty(const Cgroup& cgroup);
   void tidy();
   bool is_tidy() const { return leftovers_.empty(); }
 
@@ -61,6 +63,9 @@ class CgroupHost {
   bool v2_ = false;
   std::vector<std::string> leftovers_;
 };
+
+/// Opens the folder of a v2 cgroup for a process that begins in it.
+FileDescriptor open_to_begin_in(const Cgroup& cgroup);
 
 /// Opens the cgroup.procs files that a process writes "0" to in order to enter.
 std::vector<FileDescriptor> open_to_enter(const Cgroup& cgroup);

@@ -281,7 +281,10 @@ void Keeper::on_start(pb::KeeperStart&& start) {
       replica->cgroup = *made;
     else
       notice(start.key(), "its limits are not enforced by a cgroup: " + made.error().message);
-    job->cgroups = open_to_enter(replica->cgroup);
+    if (replica->cgroup.v2)
+      job->cgroup = open_to_begin_in(replica->cgroup);
+    else
+      job->cgroups = open_to_enter(replica->cgroup);
   }
   job->start = std::move(start);
   auto& kept = replica->start;  // all but the command

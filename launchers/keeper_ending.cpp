@@ -142,6 +142,10 @@ void Keeper::sweep_all() {
 }
 
 void Keeper::sweep(KeptReplica& replica) {
+  if (replica.cgroup && CgroupHost::remove_if_empty(replica.cgroup)) {
+    replica.cgroup = {};
+    return finish(replica);
+  }
   auto rest = tree_of(replica);
   std::erase_if(rest, [](pid_t pid) {
     auto stat = stat_of(pid);

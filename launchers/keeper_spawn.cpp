@@ -16,6 +16,7 @@
 #include <optional>
 #include <utility>
 
+#include "launchers/clone_into_cgroup.hpp"
 #include "launchers/mount_namespace.hpp"
 #include "launchers/process_tree.hpp"
 
@@ -193,6 +194,22 @@ struct SpawnSlot {
 
 namespace {
 
+/// The child's pid, or -1. A kernel that refuses to begin it in its cgroup lets it enter by itself.
+int clone_child(SpawnJob& job, SpawnSlot& slot, Plan& plan, int& pidfd) {
+  // vfork's way (our memory, we wait until exec) costs no copy of page tables. Mounts need a process of its own.
+  int flags =
+      CLONE_VFORK | CLONE_PIDFD | CLONE_CHILD_SETTID | SIGCHLD | (plan.mounts ? 0 : CLONE_VM);
+  auto* tid = const_cast<pid_t*>(&slot.child);
+  if (job.cgroup) {
+    int pid = clone_into_cgroup(child, slot.stack, stack_bytes, flags, &plan, pidfd, tid,
+                                job.cgroup.value());
+    if (pid >= 0)
+      return pid;
+    job.cgroups.emplace_back(::openat(job.cgroup.value(), "cgroup.procs", O_WRONLY | O_CLOEXEC));
+  }
+  return ::clone(child, slot.stack + stack_bytes, flags, &plan, &pidfd, nullptr, tid);
+}
+
 void spawn(SpawnJob& job, SpawnSlot& slot) {
   if (job.start.argv_size() == 0) {
     job.error = "no command to run";
@@ -201,12 +218,8 @@ void spawn(SpawnJob& job, SpawnSlot& slot) {
   auto plan = laid_out(job);
   slot.failure.error = 0;
   plan.failure = &slot.failure;
-  // vfork's way (our memory, we wait until exec) costs no copy of page tables. Mounts need a process of its own.
-  int flags =
-      CLONE_VFORK | CLONE_PIDFD | CLONE_CHILD_SETTID | SIGCHLD | (plan.mounts ? 0 : CLONE_VM);
   int pidfd = -1;
-  int pid = ::clone(child, slot.stack + stack_bytes, flags, &plan, &pidfd, nullptr,
-                    const_cast<pid_t*>(&slot.child));
+  int pid = clone_child(job, slot, plan, pidfd);
   if (pid < 0) {
     job.error = std::string("cannot start a process: ") + std::strerror(errno);
     return;

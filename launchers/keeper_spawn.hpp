@@ -27,7 +27,8 @@ namespace autotune {
 struct SpawnJob {
   std::string name;
   pb::KeeperStart start;
-  std::vector<FileDescriptor> cgroups;  ///< cgroup.procs files to enter
+  FileDescriptor cgroup;                ///< folder of the v2 cgroup to begin in
+  std::vector<FileDescriptor> cgroups;  ///< cgroup.procs files of v1 cgroups to enter
   pid_t pid = 0;  ///< of the child, also of one that could not become the program
   FileDescriptor pidfd;
   std::uint64_t start_ticks = 0;
