@@ -111,10 +111,10 @@ Result<std::unique_ptr<LocalServer>> LocalServer::start(ServerOptions options) {
 
   configure_types();
   auto impl = std::make_unique<Impl>(std::move(*lock));
-  // Actors share few cores with the trials: work sharing sleeps where work stealing polls, and a third thread is
-  // there for a tuner that computes for a while.
+  // Actors share few cores with the trials: work sharing sleeps where work stealing polls, and a second thread is
+  // there for a tuner that computes for a while; each one more costs wake-ups.
   impl->config.set("caf.scheduler.policy", std::string("sharing"));
-  impl->config.set("caf.scheduler.max-threads", std::size_t{3});
+  impl->config.set("caf.scheduler.max-threads", std::size_t{2});
   impl->system = std::make_unique<caf::actor_system>(impl->config);
   HeadOptions head;
   head.writer = std::move(*writer);

@@ -107,13 +107,7 @@ Result<PreparedAttempt*> ProcessLauncher::add_attempt(const pb::AttemptPlan& pla
   if (!attempt)
     return tl::unexpected(attempt.error());
   auto& placed = attempts_[attempt_of(plan)];
-  placed = {};
-  placed.plan = plan;
-  placed.folder = std::move(attempt->folder);
-  for (auto& place : replicas_of(placed.plan)) {
-    auto name = place.name;
-    placed.replicas[name].place = std::move(place);
-  }
+  placed = std::move(*attempt);
   return &placed;
 }
 
