@@ -1,0 +1,105 @@
+#include "tuner/algorithm_rows.hpp"
+#include "tuner/tpe.hpp"
+
+namespace autotune {
+
+namespace {
+
+ArgumentInfo liar_argument() {
+  return {.name = "constant_liar_type",
+          .kind = ArgumentKind::word,
+          .fallback = std::string("worst"),
+          .meaning =
+              "The loss that running trials are taken to have: best and worst speak of losses, min "
+              "and max of "
+              "the metric as reported, null leaves running trials out.",
+          .words = {"best", "worst", "mean", "min", "max"},
+          .nullable = true};
+}
+
+std::vector<ArgumentInfo> tpe_arguments() {
+  using K = ArgumentKind;
+  ArgumentInfo group{.name = "tpe_args",
+                     .kind = K::group,
+                     .meaning = "The model's own settings.",
+                     .nullable = true};
+  group.members = {
+      liar_argument(),
+      whole_argument("n_startup_jobs", 20,
+                     "So many trials, at least half with a result, come before the model is used.",
+                     1, 1e6),
+      whole_argument("n_ei_candidates", 24, "So many draws compete for each suggestion.", 1, 1e5),
+      whole_argument("linear_forgetting", 25, "At most so many trials count as good.", 1, 1e4),
+      positive_argument("prior_weight", 1.0,
+                        "Weight of the search space's own distribution beside one trial's.", 1e6),
+      positive_argument("gamma", 0.25, "gamma * sqrt(n) of n trials count as good.", 1e3),
+  };
+  auto liar = liar_argument();
+  liar.meaning = "As in tpe_args, in the older dialect; the value in tpe_args wins.";
+  return {optimize_mode(),
+          seed_argument(),
+          std::move(group),
+          std::move(liar),
+          {.name = "parallel_optimize",
+           .kind = K::boolean,
+           .fallback = true,
+           .meaning = "False leaves running trials out, as constant_liar_type null does."}};
+}
+
+Liar liar_of(const std::string& word, Direction direction) {
+  bool up = direction == Direction::maximize;
+  if (word == "best" || word == (up ? "max" : "min"))
+    return Liar::best;
+  if (word == "worst" || word == (up ? "min" : "max"))
+    return Liar::worst;
+  return word == "mean" ? Liar::mean : Liar::none;
+}
+
+std::unique_ptr<Tuner> make_tpe(const TunerSetting& s) {
+  auto args = s.arguments.group("tpe_args");
+  TpeOptions options;
+  options.n_startup_jobs = args.integer("n_startup_jobs");
+  options.n_ei_candidates = args.integer("n_ei_candidates");
+  options.linear_forgetting = args.integer("linear_forgetting");
+  options.prior_weight = args.real("prior_weight");
+  options.gamma = args.real("gamma");
+  const auto& source = args.names("constant_liar_type") ? args : s.arguments;
+  options.liar = liar_of(source.word("constant_liar_type"), s.direction);
+  if (!s.arguments.boolean("parallel_optimize"))
+    options.liar = Liar::none;
+  return std::make_unique<TpeTuner>(s.space, s.seed, options);
+}
+
+}  // namespace
+
+AlgorithmInfo tpe_row() {
+  AlgorithmInfo row;
+  row.name = "TPE";
+  row.aliases = {"TPETuner", "TPE_legacy"};
+  row.summary =
+      "Draws where good trials are denser than others; joint over all parameters, aware of running "
+      "trials.";
+  row.source = "Bergstra, Bardenet, Bengio, Kegl 2011, Algorithms for Hyper-Parameter Optimization";
+  row.types = plain_types();
+  row.nested = true;
+  row.arguments = tpe_arguments();
+  row.default_direction = Direction::minimize;
+  row.make_tuner = make_tpe;
+  return row;
+}
+
+AlgorithmInfo auto_row() {
+  auto row = tpe_row();
+  row.name = "Auto";
+  row.aliases = {"AutoTuner"};
+  row.summary =
+      "The default. Today: TPE (joint over all parameters) after a Latin hypercube as start.";
+  row.arguments = {optimize_mode(), seed_argument()};
+  row.default_direction = std::nullopt;
+  row.make_tuner = [](const TunerSetting& s) {
+    return std::make_unique<TpeTuner>(s.space, s.seed, TpeOptions{});
+  };
+  return row;
+}
+
+}  // namespace autotune
