@@ -1,31 +1,13 @@
 #include "cli/redaction.hpp"
 
 #include <algorithm>
-#include <array>
 #include <cctype>
-#include <sstream>
 
 namespace autotune::cli {
 
 namespace {
 
-constexpr const char* removed = "[removed]";
-constexpr std::size_t value_bytes_min = 4;
-
-std::string base64(std::string_view bytes) {
-  constexpr std::string_view digits =
-      "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-  std::string text;
-  for (std::size_t i = 0; i < bytes.size(); i += 3) {
-    std::uint32_t group = 0;
-    std::size_t count = std::min<std::size_t>(3, bytes.size() - i);
-    for (std::size_t k = 0; k < 3; ++k)
-      group = group << 8 | (k < count ? static_cast<unsigned char>(bytes[i + k]) : 0u);
-    for (std::size_t k = 0; k < 4; ++k)
-      text += k <= count ? digits[group >> (18 - 6 * k) & 63] : '=';
-  }
-  return text;
-}
+const std::string removed(Redaction::mark);
 
 /// Calls `visit` with each member of each object, depth first; members may be changed.
 template <class Visit>
@@ -78,39 +60,6 @@ std::string shortened(const std::string& override_text) {
 }
 
 }  // namespace
-
-void Redaction::hide_exactly(std::string text) {
-  if (text.size() < value_bytes_min ||
-      std::find(hidden_.begin(), hidden_.end(), text) != hidden_.end())
-    return;
-  auto place = std::find_if(hidden_.begin(), hidden_.end(),
-                            [&](const auto& one) { return one.size() < text.size(); });
-  hidden_.insert(place, std::move(text));
-}
-
-void Redaction::hide(std::string_view value) {
-  auto add = [this](std::string_view text) {
-    hide_exactly(std::string(text));
-    auto quoted = quote_json(text);
-    hide_exactly(quoted.substr(1, quoted.size() - 2));
-    if (text.size() >= value_bytes_min)
-      hide_exactly(base64(text));
-  };
-  add(value);
-  constexpr std::size_t line_bytes_min =
-      8;  // shorter lines of a key file ("-----") are in many texts
-  std::istringstream lines{std::string(value)};
-  for (std::string line; std::getline(lines, line);)
-    if (line.size() >= line_bytes_min)
-      add(line);
-}
-
-std::string Redaction::clean(std::string text) const {
-  for (const auto& value : hidden_)
-    for (auto at = text.find(value); at != std::string::npos; at = text.find(value, at))
-      text.replace(at, value.size(), removed);
-  return text;
-}
 
 void remove_environment(pb::ExperimentSpec& spec) {
   spec.clear_annotations();

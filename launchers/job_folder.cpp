@@ -12,6 +12,8 @@
 #include <charconv>
 #include <cstring>
 #include <fstream>
+#include <iterator>
+#include <sstream>
 
 #include "launchers/file_descriptor.hpp"
 #include "messages/value.hpp"
@@ -309,18 +311,25 @@ std::optional<int> newest_start(const std::string& replica_folder) {
   return restart;  // a torn note: something was started, at least once
 }
 
-std::string last_line_of(const std::string& path) {
-  constexpr std::streamoff tail_bytes = 4096;
+std::string last_line_of(const std::string& path, const Redaction& secrets) {
+  constexpr std::size_t tail_bytes = 4096;
   constexpr std::size_t line_bytes_max = 200;
   std::ifstream in(path, std::ios::binary | std::ios::ate);
   if (!in)
     return "";
-  in.seekg(std::max<std::streamoff>(0, static_cast<std::streamoff>(in.tellg()) - tail_bytes));
+  auto size = static_cast<std::size_t>(std::max<std::streamoff>(0, in.tellg()));
+  // More than is looked at: a secret may reach into it, and one of several lines has to be seen as a whole.
+  auto read = std::min(size, tail_bytes + secrets.bytes_max());
+  in.seekg(static_cast<std::streamoff>(size - read));
+  std::string tail(std::istreambuf_iterator<char>(in), {});
+  auto begin = read > tail_bytes ? read - tail_bytes : 0;
+  std::istringstream lines(secrets.clean(tail, begin, tail.size()));
   std::string line;
-  for (std::string next; std::getline(in, next);)
+  for (std::string next; std::getline(lines, next);)
     if (next.find_first_not_of(" \t\r") != std::string::npos)
       line = std::move(next);
   std::erase_if(line, [](unsigned char c) { return c < 0x20 || c == 0x7f; });
+  line = secrets.clean(line);  // one that control characters were in
   if (line.size() <= line_bytes_max)
     return line;
   auto end = line_bytes_max;

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "messages/node.pb.h"
+#include "messages/redaction.hpp"
 #include "messages/result.hpp"
 
 namespace autotune {
@@ -52,9 +53,9 @@ Result<std::string> read_whole_file(const std::string& path, std::size_t bytes_m
 /// Gives a file's last line its newline where it has none: what is appended next is a line of its own.
 void end_last_line(const std::string& path);
 
-/// The last line that is not blank of the file's last 4 KiB, control characters left out, cut to 200 bytes; empty
-/// where there is none. For saying why a trial failed.
-std::string last_line_of(const std::string& path);
+/// The last line that is not blank of the file's last 4 KiB, without `secrets` and control characters, cut to 200
+/// bytes; empty where there is none. For saying why a trial failed.
+std::string last_line_of(const std::string& path, const Redaction& secrets);
 
 /// How a replica ended, as exit-<restart>.json holds it (protobuf's JSON names).
 std::string exit_to_json(const pb::ReplicaExit& exit);

@@ -117,8 +117,10 @@ Result<void> ProcessLauncher::prepare(const pb::AttemptPlan& plan) {
     return tl::unexpected(added.error());
   auto& attempt = **added;
   auto ready = make_ready(attempt, true);
-  if (!ready)
+  if (!ready) {
+    ready.error().message = attempt.secrets.clean(ready.error().message);
     attempts_.erase(attempt_of(plan));
+  }
   return ready;
 }
 
@@ -145,9 +147,9 @@ Result<void> ProcessLauncher::build(PreparedAttempt& attempt, PreparedReplica& r
   auto notices = build_command(options_, attempt, replica, can_mount);
   if (!notices)
     return tl::unexpected(notices.error());
-  for (auto& text : *notices)
+  for (const auto& text : *notices)
     if (attempt.notices.insert(text).second)
-      add_event(LauncherNotice{attempt_of(attempt.plan), std::move(text)});
+      add_event(LauncherNotice{attempt_of(attempt.plan), attempt.secrets.clean(text)});
   return {};
 }
 
@@ -254,6 +256,7 @@ void ProcessLauncher::end(const pb::ReplicaKey& key, pb::ExitCause cause, const 
   exit.set_ended_at_ms(wall_clock_ms());
   auto attempt = attempts_.find(attempt_of(key));
   if (attempt != attempts_.end()) {
+    exit.set_detail(attempt->second.secrets.clean(why));
     // For an agent that restarts before this exit is durable.
     [[maybe_unused]] auto written =
         write_whole_file(exit_path(attempt->second.folder.replica(key.replica()), key.restart()),
@@ -289,9 +292,11 @@ void ProcessLauncher::take(const pb::KeeperEvent& event, FileDescriptor pidfd) {
       attempt->second.kept_by_keeper = true;
     take_exit(event.exit());
   } else if (event.has_notice()) {
-    events_.emplace_back(
-        LauncherNotice{attempt_of(event.notice().key()),
-                       event.notice().key().replica() + ": " + event.notice().text()});
+    auto attempt = attempts_.find(attempt_of(event.notice().key()));
+    if (attempt != attempts_.end())
+      events_.emplace_back(
+          LauncherNotice{attempt->first, event.notice().key().replica() + ": " +
+                                             attempt->second.secrets.clean(event.notice().text())});
   }
 }
 
@@ -307,9 +312,12 @@ void ProcessLauncher::take_exit(const ReplicaExit& exit) {
   ReplicaExit told = exit;
   bool failed =
       exit.cause() == pb::EXIT_CAUSE_EXITED && (exit.exit_code() != 0 || exit.signal() != 0);
+  const auto& attempt = attempts_.at(attempt_of(exit.key()));
   if (failed && exit.detail().empty())  // a user's first question
-    told.set_detail(last_line_of(
-        attempts_.at(attempt_of(exit.key())).folder.replica(exit.key().replica()) + "/stderr"));
+    told.set_detail(
+        last_line_of(attempt.folder.replica(exit.key().replica()) + "/stderr", attempt.secrets));
+  else
+    told.set_detail(attempt.secrets.clean(exit.detail()));
   add_event(std::move(told));
 }
 
@@ -321,13 +329,20 @@ Result<ReportBatch> ProcessLauncher::read_reports(const pb::ReplicaKey& key,
   auto* replica = find(key);
   if (replica == nullptr)
     return fail(ErrorCode::not_found, "no attempt prepared for the reports of " + key.replica());
-  if (replica->collector)
-    if (auto collected = replica->collector->collect(ended); !collected)
-      return tl::unexpected(collected.error());
-  auto reader = reader_of(attempts_.at(attempt_of(key)), *replica);
-  if (!reader)
-    return tl::unexpected(reader.error());
-  return (*reader)->read(after_line, lines_max, ended);
+  auto& attempt = attempts_.at(attempt_of(key));
+  auto read = [&]() -> Result<ReportBatch> {
+    if (replica->collector)
+      if (auto collected = replica->collector->collect(ended); !collected)
+        return tl::unexpected(collected.error());
+    auto reader = reader_of(attempt, *replica);
+    if (!reader)
+      return tl::unexpected(reader.error());
+    return (*reader)->read(after_line, lines_max, ended);
+  };
+  auto batch = read();
+  if (!batch)
+    batch.error().message = attempt.secrets.clean(batch.error().message);
+  return batch;
 }
 
 std::vector<std::string> own_environment() {

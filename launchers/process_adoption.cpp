@@ -112,6 +112,7 @@ Result<std::vector<AdoptedReplica>> ProcessLauncher::adopt(const pb::AttemptPlan
       found.push_back(std::move(*one));
   auto ready = make_ready(attempt, found.empty());
   if (!ready && found.empty()) {
+    ready.error().message = attempt.secrets.clean(ready.error().message);
     attempts_.erase(attempt_of(plan));
     return tl::unexpected(ready.error());
   }
@@ -148,8 +149,10 @@ std::optional<AdoptedReplica> ProcessLauncher::adopt_replica(PreparedAttempt& at
   if (restart < 0)
     return std::nullopt;
   auto key = attempt.key(replica, restart);
-  if (exit && exit->key().restart() == restart)
+  if (exit && exit->key().restart() == restart) {
+    exit->set_detail(attempt.secrets.clean(exit->detail()));
     return AdoptedReplica{key, exit};
+  }
   replica.frame = frame_of(options_, attempt, replica, key);
   const auto& running = keeper_.welcome().running();
   auto kept = std::find_if(running.begin(), running.end(),

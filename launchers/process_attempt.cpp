@@ -91,6 +91,9 @@ Result<PreparedAttempt> lay_out(const std::string& home, const pb::AttemptPlan& 
   PreparedAttempt attempt;
   attempt.plan = plan;
   attempt.folder = std::move(*folder);
+  for (const auto& secret : plan.secrets())
+    for (const auto& [key, value] : secret.data())
+      attempt.secrets.hide(value);
   // The places point into this plan, which keeps its address when the attempt is moved.
   for (auto& place : replicas_of(attempt.plan)) {
     auto name = place.name;
@@ -231,7 +234,7 @@ Result<ReportReader*> reader_of(PreparedAttempt& attempt, PreparedReplica& repli
   if (!replica.reader)
     replica.reader.emplace(
         collects ? folder + "/collected.jsonl" : attempt.folder.reports(replica.place.name),
-        attempt.key(replica, 0));
+        attempt.key(replica, 0), ReportLimits{}, attempt.secrets);
   return &*replica.reader;
 }
 

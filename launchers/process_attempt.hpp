@@ -53,6 +53,7 @@ struct PreparedAttempt {
   JobFolder folder;
   PortReservation ports;
   std::map<std::string, PreparedReplica> replicas;
+  Redaction secrets;              ///< what no text that leaves this attempt may show
   std::set<std::string> notices;  ///< those that were given already
   bool kept_by_keeper =
       false;  ///< an exit without a file, which the keeper remembers until it is told to forget

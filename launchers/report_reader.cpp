@@ -19,8 +19,9 @@ constexpr std::size_t example_bytes_max = 200;
 
 }  // namespace
 
-ReportReader::ReportReader(std::string path, pb::ReplicaKey key, ReportLimits limits)
-    : path_(std::move(path)), key_(std::move(key)), limits_(limits) {}
+ReportReader::ReportReader(std::string path, pb::ReplicaKey key, ReportLimits limits,
+                           Redaction secrets)
+    : path_(std::move(path)), key_(std::move(key)), limits_(limits), secrets_(std::move(secrets)) {}
 
 Result<ReportBatch> ReportReader::read(std::int64_t after_line, std::size_t lines_max, bool ended) {
   ReportBatch batch;
@@ -97,7 +98,7 @@ std::size_t ReportReader::take_lines(std::string_view chunk, bool last, std::int
     if (newline == nullptr && !last) {
       if (at_.skipping || rest > limits_.line_bytes_max) {
         if (!at_.skipping)
-          long_line_ = std::string(begin, example_bytes_max);
+          long_line_ = std::string(begin, std::min(rest, example_bytes_max + secrets_.bytes_max()));
         at_.skipping = true;
         used = chunk.size();
       }
@@ -151,7 +152,8 @@ void ReportReader::bad_line(std::string_view text, std::int64_t after_line, Repo
   if (at_.line <= after_line)
     return;
   if (batch.bad_lines.empty()) {
-    batch.bad_example = text.substr(0, example_bytes_max);
+    text = text.substr(0, example_bytes_max + secrets_.bytes_max());
+    batch.bad_example = secrets_.clean(text, 0, example_bytes_max);
     for (auto& byte : batch.bad_example)
       if (static_cast<unsigned char>(byte) < 0x20 || static_cast<unsigned char>(byte) >= 0x7f)
         byte = '?';  // it goes into events and onto terminals

@@ -7,6 +7,7 @@
 #include <string>
 
 #include "launchers/launcher.hpp"
+#include "messages/redaction.hpp"
 
 namespace autotune {
 
@@ -25,8 +26,9 @@ struct ReportLimits {
 /// the numbers go on rising. A file that is gone says nothing more.
 class ReportReader {
  public:
-  /// `key` and the trial's numbers are copied into each report.
-  ReportReader(std::string path, pb::ReplicaKey key, ReportLimits limits = {});
+  /// `key` and the trial's numbers are copied into each report; no example of a bad line shows `secrets`.
+  ReportReader(std::string path, pb::ReplicaKey key, ReportLimits limits = {},
+               Redaction secrets = {});
 
   /// Reads on; see Launcher::read_reports. Error: failed_precondition (the file is there but cannot be read).
   Result<ReportBatch> read(std::int64_t after_line, std::size_t lines_max, bool ended);
@@ -50,6 +52,7 @@ class ReportReader {
   std::string path_;
   pb::ReplicaKey key_;
   ReportLimits limits_;
+  Redaction secrets_;
   Cursor at_;
   std::string buffer_;
   std::string long_line_;  // the beginning of the line that is being skipped

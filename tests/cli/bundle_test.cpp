@@ -84,8 +84,8 @@ TEST_CASE("a bundle holds what a bug report needs, and no secret", "[cli][bundle
        {"bundle/versions.json", "bundle/doctor.json", "bundle/config.json",
         "bundle/logs/autotune.log", "bundle/private-aaaaa/spec.yaml",
         "bundle/private-aaaaa/events.jsonl", "bundle/private-aaaaa/trials.jsonl", "as it should be",
-        "127.0.0.1:7421", "0.0625", "PLAIN_NAME", "login failed with [removed]",
-        "a line with [removed] and [removed] in it", "and one with [removed]"})
+        "127.0.0.1:7421", "0.0625", "PLAIN_NAME", "login failed with ***",
+        "a line with *** and *** in it", "and one with ***"})
     CHECK_THAT(text, Catch::Contains(wanted));
   for (const char* forbidden : {"s3cr3t", secret_in_base64, variable, "token-of-the-server"})
     CHECK_THAT(text, !Catch::Contains(forbidden));
@@ -129,26 +129,9 @@ TEST_CASE("tar reads what an archive writes", "[cli][archive]") {
   CHECK(run.text == "second " + std::to_string(size) + " 1700000000\n");
 }
 
-TEST_CASE("a hidden value is found in all its clothes", "[cli][redaction]") {
-  Redaction redaction;
-  redaction.hide("line one is long\nline two is long\n");
-  redaction.hide("one");  // too short to hide anything
-  CHECK(redaction.clean("x line two is long y") == "x [removed] y");
-  CHECK(redaction.clean(R"("line one is long\nline two is long\n")") == R"("[removed]")");
-  CHECK(redaction.clean("one") == "one");
-}
-
-TEST_CASE("a value inside another is hidden with the whole", "[cli][redaction]") {
-  Redaction redaction;
-  redaction.hide("abcd");
-  redaction.hide("abcdefgh");
-  CHECK(redaction.clean("abcdefgh abcd") == "[removed] [removed]");
-}
-
 TEST_CASE("credentials of a configuration are removed by their names", "[cli][redaction]") {
   auto value = parse_json(R"({"listen":"a","tls":{"apiKey":"k","list":[{"Password":"p"}]}})");
   REQUIRE(value);
   remove_credentials(*value);
-  CHECK(to_json(*value) ==
-        R"({"listen":"a","tls":{"apiKey":"[removed]","list":[{"Password":"[removed]"}]}})");
+  CHECK(to_json(*value) == R"({"listen":"a","tls":{"apiKey":"***","list":[{"Password":"***"}]}})");
 }

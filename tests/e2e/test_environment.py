@@ -229,6 +229,24 @@ class Secrets(EndToEnd):
                          ["export", "secret", "-o", "json"], ["describe", "trial", "secret/0"]):
             self.assertNotIn(self.VALUE, self.run_it(*question, code=0).stdout)
 
+    def test_what_a_trial_prints_brings_no_secret_into_events(self):
+        """Its own files hold what it printed; why it failed is told without the value."""
+        env = [{"name": "TOKEN", "valueFrom": {"secretKeyRef": {"name": "mine", "key": "token"}}}]
+        script = """echo "bad report $TOKEN" >> "$AUTOTUNE_REPORTS"; echo "cannot log in as $TOKEN:x" >&2; exit 3"""
+        secret = json.loads(self.file.read_text().split("\n---\n")[1])
+        file = self.write("leak.json", experiment("leak", [task(shell(script), env=env)], maxTrialNum=1), secret)
+        done = self.run_it("run", file, "--log-level", "debug", code=1)
+        trial, = self.database.trials("leak")
+        self.assertIn("cannot log in as ***:x", trial["reason"])
+        self.assertIn("bad report ***", repr(self.database.events("leak")))
+        self.assertNotIn(self.VALUE, done.stdout + done.stderr)
+        for question in (["describe", "leak"], ["describe", "trial", "leak/0"], ["get", "trials", "leak", "-o", "json"],
+                         ["get", "trials", "leak", "-o", "wide"], ["get", "experiments", "-o", "json"],
+                         ["export", "leak", "-o", "csv"]):
+            self.assertNotIn(self.VALUE, self.run_it(*question, code=0).stdout)
+        for path in [*self.home.glob("autotune.sqlite*"), *self.home.glob("logs/*"), *self.home.rglob("exit-*.json")]:
+            self.assertNotIn(self.VALUE.encode(), path.read_bytes(), f"the secret stands in {path}")
+
     def test_a_resumed_experiment_still_has_its_secret(self):
         child = self.start("run", self.file)
         self.wait_for_lines(self.folder / "up", 1)

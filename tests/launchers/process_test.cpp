@@ -58,6 +58,42 @@ TEST_CASE("a command that is missing is an end with its reason", "[process]") {
   CHECK_THAT(exit.detail(), Catch::Contains("workingDir /no/such/folder"));
 }
 
+TEST_CASE("why a trial failed does not show its secrets", "[process]") {
+  Home home;
+  Watched launcher(make_process_launcher(options_for(home)));
+  auto plan = shell_plan(
+      "echo \"login with $TOKEN failed\" >&2; echo \"$TOKEN\" >> $AUTOTUNE_REPORTS; exit 3");
+  auto& secret = *plan.add_secrets();
+  secret.set_name("mine");
+  (*secret.mutable_data())["token"] = "correct-horse\n";
+  auto& container = *plan.mutable_training_config()->mutable_tasks(0)->mutable_container();
+  auto& variable = *container.add_env();
+  variable.set_name("TOKEN");
+  variable.mutable_secret_ref()->set_name("mine");
+  variable.mutable_secret_ref()->set_key("token");
+  SECTION("on its stderr and in its reports") {
+    auto exit = launcher.run(plan);
+    CHECK(exit.exit_code() == 3);
+    CHECK(exit.detail() == "login with *** failed");
+    auto batch = launcher->read_reports(key_of(plan), 0, 100, true);
+    REQUIRE(batch);
+    CHECK(batch->bad_example == "***");
+  }
+  SECTION("as the command that is missing, after a restart of the agent too") {
+    container.set_command(0, "/no/such/$(TOKEN)");
+    CHECK_THAT(launcher.run(plan).detail(),
+               Catch::Contains("/no/such/***") && !Catch::Contains("correct-horse"));
+    launcher.drop();
+    Watched next(make_process_launcher(options_for(home)));
+    auto adopted = next->adopt(plan);
+    REQUIRE(adopted);
+    REQUIRE(adopted->size() == 1);
+    REQUIRE(adopted->front().exit);
+    CHECK_THAT(adopted->front().exit->detail(),
+               Catch::Contains("/no/such/***") && !Catch::Contains("correct-horse"));
+  }
+}
+
 TEST_CASE("stopping asks, waits for the grace, and kills", "[process]") {
   Home home;
   Watched launcher(make_process_launcher(options_for(home)));

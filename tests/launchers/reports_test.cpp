@@ -193,6 +193,22 @@ TEST_CASE("a line of megabytes is one bad line, and takes no memory", "[reports]
   CHECK(values_in(r.read(3)) == std::vector<double>{5});
 }
 
+TEST_CASE("an example of a bad line shows no secret, however it is cut", "[reports]") {
+  const std::string value(100, 's');
+  Redaction secrets;
+  secrets.hide(value);
+  auto example_of = [&](const std::string& text) {
+    Reading r;
+    append(r.path, text);
+    ReportReader reader(r.path, key_of(shell_plan("")), ReportLimits{1000, 2000, 100}, secrets);
+    return reader.read(0, 100, true)->bad_example;
+  };
+  CHECK(example_of("token " + value + "\n") == "token ***");
+  CHECK(example_of(std::string(150, 'x') + value + "\n") == std::string(150, 'x') + "***");
+  CHECK(example_of(std::string(150, 'x') + value + std::string(5000, 'y') + "\n") ==
+        std::string(150, 'x') + "***");
+}
+
 TEST_CASE("a batch is bounded and says that there is more", "[reports]") {
   Reading r;
   std::string text;
