@@ -253,7 +253,8 @@ TEST_CASE("a flood on stdout fills no disk and loses no result", "[process][keep
   CHECK(text.size() <= (8U << 20) + 1000);
   CHECK(text.starts_with("begin\n"));
   CHECK(text.ends_with("the end\n"));
-  CHECK_THAT(text.substr(4 << 20, 200), Catch::Contains("bytes are left out here"));
+  // Behind the first half, and what was written while it was being cut.
+  CHECK(text.find("bytes are left out here", 4 << 20) != std::string::npos);
   REQUIRE(launcher.notices.size() == 1);
   CHECK_THAT(launcher.notices[0].text, Catch::Contains("stdout grew beyond its limit"));
   CHECK(launcher->read_reports(key_of(plan), 0, 10, true)->reports.size() == 1);
