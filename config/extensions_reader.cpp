@@ -17,15 +17,42 @@ namespace {
 
 constexpr double seconds_max = 1e9;         // thirty years
 constexpr std::size_t pattern_max = 1'000;  // the compiler of patterns recurses
+constexpr int count_digits_max = 9;         // it reads counts into an int, unchecked
 
 // Where `kind: file` gives no pattern, a line that is a number counts.
 constexpr std::string_view number_line =
     R"(^\s*([-+]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][-+]?[0-9]+)?)\s*$)";
 
+/// Whether a count ({3} or {3,7}) or a back-reference (\1) of the pattern is too long a number. Between [ and ] the
+/// same is refused, though it counts nothing there.
+bool counts_too_far(std::string_view pattern) {
+  int digits = 0;
+  bool escaped = false;
+  bool in_braces = false;
+  for (char c : pattern) {
+    if (c >= '0' && c <= '9' && (escaped || in_braces)) {
+      if (++digits > count_digits_max)
+        return true;
+      continue;
+    }
+    escaped = escaped && digits == 0;  // \1 ends where its digits end
+    digits = 0;
+    if (!escaped && c == '{')
+      in_braces = true;
+    else if (c != ',')
+      in_braces = false;
+    escaped = !escaped && c == '\\';
+  }
+  return false;
+}
+
 /// Why the pattern cannot be used; empty where it can.
 std::string mistake_in_pattern(const std::string& pattern) {
   if (pattern.size() > pattern_max)
     return "must not be longer than " + std::to_string(pattern_max) + " bytes";
+  if (counts_too_far(pattern))
+    return "must not count to a number of more than " + std::to_string(count_digits_max) +
+           " digits; say {3} or {3,7}";
   try {
     auto groups = std::regex(pattern, std::regex::ECMAScript).mark_count();
     if (groups != 1)

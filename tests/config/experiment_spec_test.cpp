@@ -328,3 +328,21 @@ TEST_CASE("patterns that would explode are refused, not compiled for ever", "[co
                 "f")
           .ok());
 }
+
+TEST_CASE("a pattern's counts have at most nine digits, its other numbers any", "[config]") {
+  auto loads = [](const std::string& pattern) {
+    return load_text(
+               experiment_with("  metricsCollector: {kind: stdout, pattern: '" + pattern + "'}\n"),
+               "f")
+        .ok();
+  };
+  // libstdc++ would read these into an int: 4294967297 as 1.
+  CHECK_FALSE(loads("(a){4294967297}"));
+  CHECK_FALSE(loads("(a){1,88888888888888888888}"));
+  CHECK_FALSE(loads("(a)\\88888888888888888888"));
+  CHECK_FALSE(loads("(a)\\1\\88888888888888888888"));
+  CHECK_FALSE(loads("(a)\\1{88888888888888888888}"));
+  CHECK_FALSE(loads("(a)\\\\{88888888888888888888}"));
+  CHECK(loads("88888888888888888888=([0-9]{1,9})\\1, 88888888888888888888"));
+  CHECK(loads("\\{88888888888888888888=([0-9]+)\\}"));
+}
