@@ -27,6 +27,8 @@ AlgorithmInfo batch_row();
 // tpe_rows.cpp
 AlgorithmInfo auto_row();
 AlgorithmInfo tpe_row();
+// population_rows.cpp
+AlgorithmInfo anneal_row();
 // assessor_rows.cpp
 AlgorithmInfo median_stop_row();
 

@@ -6,14 +6,12 @@
 #include <vector>
 
 #include "tuner/kernel_mixture.hpp"
+#include "tuner/liar.hpp"
 #include "tuner/ranking.hpp"
 #include "tuner/seen_points.hpp"
 #include "tuner/tuner.hpp"
 
 namespace autotune {
-
-/// What a running trial is taken to have reached, among the losses so far.
-enum class Liar { none, best, mean, worst };
 
 struct TpeOptions {
   std::int64_t n_startup_jobs = 20;     ///< trials before the model is asked; >= 1

@@ -46,15 +46,6 @@ std::vector<ArgumentInfo> tpe_arguments() {
            .meaning = "False leaves running trials out, as constant_liar_type null does."}};
 }
 
-Liar liar_of(const std::string& word, Direction direction) {
-  bool up = direction == Direction::maximize;
-  if (word == "best" || word == (up ? "max" : "min"))
-    return Liar::best;
-  if (word == "worst" || word == (up ? "min" : "max"))
-    return Liar::worst;
-  return word == "mean" ? Liar::mean : Liar::none;
-}
-
 std::unique_ptr<Tuner> make_tpe(const TunerSetting& s) {
   auto args = s.arguments.group("tpe_args");
   TpeOptions options;

@@ -1,0 +1,45 @@
+#include "tuner/algorithm_rows.hpp"
+#include "tuner/anneal.hpp"
+
+namespace autotune {
+
+namespace {
+
+std::unique_ptr<Tuner> make_anneal(const TunerSetting& s) {
+  AnnealOptions options;
+  if (s.arguments.boolean("parallel_optimize"))
+    options.liar = liar_of(s.arguments.word("constant_liar_type"), s.direction);
+  return std::make_unique<AnnealTuner>(s.space, s.seed, options);
+}
+
+}  // namespace
+
+AlgorithmInfo anneal_row() {
+  AlgorithmInfo row;
+  row.name = "Anneal";
+  row.aliases = {"AnnealTuner"};
+  row.summary = "Draws near one of the best trials, and nearer the more trials there are.";
+  row.source = "Bergstra, Yamins, Cox 2013, Making a Science of Model Search (hyperopt's anneal)";
+  row.types = plain_types();
+  row.nested = true;
+  row.arguments = {
+      optimize_mode(),
+      seed_argument(),
+      {.name = "parallel_optimize",
+       .kind = ArgumentKind::boolean,
+       .fallback = false,
+       .meaning = "True lets running trials take part with the loss that constant_liar_type says; "
+                  "points are not repeated either way."},
+      {.name = "constant_liar_type",
+       .kind = ArgumentKind::word,
+       .fallback = std::string("worst"),
+       .meaning = "The loss that running trials are taken to have: best and worst speak of losses, "
+                  "min and max of the metric as reported, null leaves running trials out.",
+       .words = {"best", "worst", "mean", "min", "max"},
+       .nullable = true}};
+  row.default_direction = Direction::minimize;
+  row.make_tuner = make_anneal;
+  return row;
+}
+
+}  // namespace autotune
