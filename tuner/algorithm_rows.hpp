@@ -29,6 +29,7 @@ AlgorithmInfo auto_row();
 AlgorithmInfo tpe_row();
 // population_rows.cpp
 AlgorithmInfo anneal_row();
+AlgorithmInfo evolution_row();
 // assessor_rows.cpp
 AlgorithmInfo median_stop_row();
 

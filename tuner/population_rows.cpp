@@ -1,5 +1,6 @@
 #include "tuner/algorithm_rows.hpp"
 #include "tuner/anneal.hpp"
+#include "tuner/evolution.hpp"
 
 namespace autotune {
 
@@ -39,6 +40,25 @@ AlgorithmInfo anneal_row() {
        .nullable = true}};
   row.default_direction = Direction::minimize;
   row.make_tuner = make_anneal;
+  return row;
+}
+
+AlgorithmInfo evolution_row() {
+  AlgorithmInfo row;
+  row.name = "Evolution";
+  row.aliases = {"EvolutionTuner"};
+  row.summary = "Mutates the best of a few members of a population.";
+  row.source = "Real et al. 2019, Regularized Evolution for Image Classifier Architecture Search";
+  row.types = plain_types();
+  row.nested = true;
+  row.arguments = {optimize_mode(), seed_argument(),
+                   whole_argument("population_size", 32,
+                                  "So many trials with a result make the population.", 1, 99999)};
+  row.default_direction = Direction::maximize;
+  row.make_tuner = [](const TunerSetting& s) {
+    return std::make_unique<EvolutionTuner>(s.space, s.seed,
+                                            s.arguments.integer("population_size"));
+  };
   return row;
 }
 
