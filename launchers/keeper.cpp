@@ -1,6 +1,5 @@
 // The keeper's loop, its agent, and how replicas begin.
 #include <fcntl.h>
-#include <signal.h>
 #include <sys/epoll.h>
 #include <sys/prctl.h>
 #include <sys/signalfd.h>
@@ -10,6 +9,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <csignal>
 #include <cstdio>
 
 #include "launchers/job_folder.hpp"

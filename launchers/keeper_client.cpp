@@ -10,8 +10,6 @@
 #include <chrono>
 #include <cstring>
 
-extern char** environ;
-
 namespace autotune {
 
 namespace {

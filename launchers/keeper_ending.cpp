@@ -1,5 +1,4 @@
 // How replicas end: by themselves, on request, at a deadline, a limit or the end of a lease; and their trees with them.
-#include <signal.h>
 #include <sys/epoll.h>
 #include <sys/timerfd.h>
 #include <sys/wait.h>
@@ -7,6 +6,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <csignal>
 
 #include "launchers/job_folder.hpp"
 #include "launchers/keeper_state.hpp"

@@ -5,10 +5,10 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
-#include <time.h>
 
 #include <cerrno>
 #include <cstring>
+#include <ctime>
 
 namespace autotune {
 

@@ -10,8 +10,6 @@
 #include "launchers/process_tree.hpp"
 #include "launchers/volumes.hpp"
 
-extern char** environ;
-
 namespace autotune {
 
 namespace {
@@ -153,8 +151,8 @@ Result<void> ProcessLauncher::build(PreparedAttempt& attempt, PreparedReplica& r
   return {};
 }
 
-void ProcessLauncher::release(const AttemptKey& key) {
-  auto found = attempts_.find(key);
+void ProcessLauncher::release(const AttemptKey& attempt) {
+  auto found = attempts_.find(attempt);
   if (found == attempts_.end())
     return;
   for (const auto& [name, replica] : found->second.replicas)
@@ -162,9 +160,9 @@ void ProcessLauncher::release(const AttemptKey& key) {
       remove_secret_files(found->second.folder.replica(name));
   if (found->second.kept_by_keeper && keeper_.connected()) {
     pb::KeeperRequest request;
-    request.mutable_release()->set_experiment_id(key.experiment_id);
-    request.mutable_release()->set_sequence(key.sequence);
-    request.mutable_release()->set_attempt(key.attempt);
+    request.mutable_release()->set_experiment_id(attempt.experiment_id);
+    request.mutable_release()->set_sequence(attempt.sequence);
+    request.mutable_release()->set_attempt(attempt.attempt);
     [[maybe_unused]] auto sent = keeper_.send(request);
   }
   attempts_.erase(found);

@@ -1,8 +1,8 @@
 // What the process launcher does when an agent or a keeper was gone: finds again what runs and what has ended.
-#include <signal.h>
 #include <unistd.h>
 
 #include <algorithm>
+#include <csignal>
 
 #include "launchers/job_folder.hpp"
 #include "launchers/process_launcher.hpp"

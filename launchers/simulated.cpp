@@ -1,8 +1,7 @@
 #include "launchers/simulated.hpp"
 
-#include <signal.h>
-
 #include <algorithm>
+#include <csignal>
 
 namespace autotune {
 

@@ -18,6 +18,7 @@ struct AttemptKey {
   Sequence sequence = 0;
   std::int32_t attempt = 1;
 
+  // NOLINTNEXTLINE(modernize-use-nullptr): clang-tidy 14 takes the 0 that `a < b` compares with for a pointer.
   friend auto operator<=>(const AttemptKey&, const AttemptKey&) = default;
 };
 

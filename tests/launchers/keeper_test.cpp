@@ -1,10 +1,10 @@
 // What the keeper promises when others fail: its own death, that of agents, leases, limits, logs.
 #include <catch2/catch.hpp>
 
-#include <signal.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <csignal>
 #include <filesystem>
 #include <fstream>
 

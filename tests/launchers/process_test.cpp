@@ -1,8 +1,9 @@
 // The process launcher with real processes: starting, ending, reports.
 #include <catch2/catch.hpp>
 
-#include <signal.h>
 #include <unistd.h>
+
+#include <csignal>
 
 #include "launchers/job_folder.hpp"
 #include "support.hpp"

@@ -1,9 +1,8 @@
 // Whole process trees end: children in sessions of their own, orphans, and those without an environment.
 #include <catch2/catch.hpp>
 
-#include <signal.h>
-
 #include <algorithm>
+#include <csignal>
 
 #include "launchers/job_folder.hpp"
 #include "launchers/process_tree.hpp"
