@@ -30,6 +30,7 @@ AlgorithmInfo tpe_row();
 // population_rows.cpp
 AlgorithmInfo anneal_row();
 AlgorithmInfo evolution_row();
+AlgorithmInfo qmc_row();
 // assessor_rows.cpp
 AlgorithmInfo median_stop_row();
 

@@ -1,6 +1,7 @@
 #include "tuner/algorithm_rows.hpp"
 #include "tuner/anneal.hpp"
 #include "tuner/evolution.hpp"
+#include "tuner/qmc.hpp"
 
 namespace autotune {
 
@@ -58,6 +59,29 @@ AlgorithmInfo evolution_row() {
   row.make_tuner = [](const TunerSetting& s) {
     return std::make_unique<EvolutionTuner>(s.space, s.seed,
                                             s.arguments.integer("population_size"));
+  };
+  return row;
+}
+
+AlgorithmInfo qmc_row() {
+  AlgorithmInfo row;
+  row.name = "QMC";
+  row.aliases = {"QMCTuner"};
+  row.summary = "Quasi-random points: a scrambled Sobol sequence, which fills the space evenly.";
+  row.source =
+      "Sobol 1967; Owen 1995; Joe, Kuo 2008, Constructing Sobol Sequences with Better "
+      "Two-Dimensional Projections";
+  row.types = plain_types();
+  row.nested = true;
+  row.arguments = {
+      optimize_mode(),
+      seed_argument(),
+      {.name = "scramble",
+       .kind = ArgumentKind::boolean,
+       .fallback = true,
+       .meaning = "Whether the sequence is scrambled by the seed; false: the plain one."}};
+  row.make_tuner = [](const TunerSetting& s) {
+    return std::make_unique<QmcTuner>(s.space, s.seed, s.arguments.boolean("scramble"));
   };
   return row;
 }
