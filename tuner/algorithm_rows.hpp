@@ -31,6 +31,8 @@ AlgorithmInfo tpe_row();
 AlgorithmInfo anneal_row();
 AlgorithmInfo evolution_row();
 AlgorithmInfo qmc_row();
+// forest_rows.cpp
+AlgorithmInfo smac_row();
 // assessor_rows.cpp
 AlgorithmInfo median_stop_row();
 

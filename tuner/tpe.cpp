@@ -4,6 +4,8 @@
 #include <cmath>
 #include <numeric>
 
+#include "tuner/latin_hypercube.hpp"
+
 namespace autotune {
 
 namespace {
@@ -19,36 +21,10 @@ constexpr double good_prior_factor = 0.5;  // of prior_weight
 constexpr std::size_t rest_max = 100;
 constexpr std::size_t running_max = 256;  // the newest so many running trials take part
 
-/// Which of `strata` layers of [0, 1] trial n of a Latin hypercube lies in.
-std::uint64_t stratum(Rng rng, std::uint64_t strata, std::uint64_t n) {
-  std::vector<std::uint64_t> order(strata);
-  std::iota(order.begin(), order.end(), 0);
-  for (auto k = strata - 1; k > 0; --k)
-    std::swap(order[k], order[rng.below(k + 1)]);
-  return order[n];
-}
-
 }  // namespace
 
 TpeTuner::TpeTuner(Space space, std::int64_t seed, TpeOptions options)
     : seed_(seed), options_(options), seen_(std::move(space)) {}
-
-Point TpeTuner::start_point(Sequence trial, Rng& rng) const {
-  const auto& space = seen_.space();
-  Point point(space.size(), inactive);
-  auto strata =
-      static_cast<std::uint64_t>(std::clamp<std::int64_t>(options_.n_startup_jobs, 1, 1000));
-  auto number = static_cast<std::uint64_t>(trial);
-  // The trials of one design share its generator.
-  auto design = rng_for(seed_, -1 - static_cast<Sequence>(number / strata));
-  for (std::size_t i = 0; i < space.size(); ++i) {
-    double jitter = rng.uniform();
-    if (space.active(point, i))
-      point[i] = (static_cast<double>(stratum(design.split(i), strata, number % strata)) + jitter) /
-                 static_cast<double>(strata);
-  }
-  return point;
-}
 
 bool TpeTuner::starting(std::size_t running) const {
   auto told = static_cast<std::int64_t>(ranking_.size());
@@ -143,7 +119,10 @@ Ask TpeTuner::ask(Sequence trial, std::span<const Trial> running) const {
   auto taken = seen_.with(running);
   std::optional<Point> point;
   if (starting(running.size())) {
-    point = taken.free_from(start_point(trial, rng), [&] { return space.sample_point(rng); });
+    auto size =
+        static_cast<std::uint64_t>(std::clamp<std::int64_t>(options_.n_startup_jobs, 1, 1000));
+    point = taken.free_from(latin_hypercube(space, seed_, trial, size, rng),
+                            [&] { return space.sample_point(rng); });
   } else {
     auto widths = bandwidths();
     KernelMixture good(space, widths, options_.prior_weight * good_prior_factor);

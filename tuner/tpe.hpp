@@ -54,7 +54,6 @@ class TpeTuner : public Tuner {
   /// Running trials count towards n_startup_jobs as in NNI, up to its half: many workers shall not
   /// start a model of two results.
   bool starting(std::size_t running) const;
-  Point start_point(Sequence trial, Rng& rng) const;
   Bandwidths bandwidths() const;
   std::vector<Point> points_of(std::span<const Trial> running) const;
   void fill(KernelMixture& good, KernelMixture& rest, const std::vector<Point>& running) const;
