@@ -33,6 +33,8 @@ AlgorithmInfo evolution_row();
 AlgorithmInfo qmc_row();
 // forest_rows.cpp
 AlgorithmInfo smac_row();
+// cma_rows.cpp
+AlgorithmInfo cma_es_row();
 // assessor_rows.cpp
 AlgorithmInfo median_stop_row();
 

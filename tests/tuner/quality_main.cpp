@@ -1,7 +1,7 @@
 // tuner_quality: how close tuners come to the optimum, and what a suggestion costs.
 //   tuner_quality [tuner=TPE] [args={}] [seeds=10] [seed0=0] [budget=200] [workers=1] [detail=0]
 //                 [cost=0]
-// Regret is normalised as the bench beside the project does: 0 at the optimum, 1 at the median
+// Problems whose space the tuner can't search are left out. Regret is normalised as the bench beside the project does: 0 at the optimum, 1 at the median
 // random sample.
 #include <algorithm>
 #include <array>
@@ -73,8 +73,17 @@ std::array<double, 4> regrets(const Problem& problem, const Settings& s) {
   return sum;
 }
 
+/// The problems whose space this tuner can search.
+std::vector<Problem> searchable(const Settings& s) {
+  auto fitting = problems();
+  std::erase_if(fitting, [&](const Problem& p) {
+    return !make_tuner(spec_of(s.tuner, s.args), p.space, 1).has_value();
+  });
+  return fitting;
+}
+
 void print_quality(const Settings& s) {
-  const auto& all = problems();
+  const auto all = searchable(s);
   std::vector<std::array<double, 4>> results(all.size());
   auto work = [&](std::size_t first) {
     for (auto i = first; i < all.size(); i += 2)

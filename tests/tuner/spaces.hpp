@@ -88,4 +88,11 @@ inline SearchSpace finite_space() {
   return space;
 }
 
+/// 3 * 4 * 3 = 36 points, nothing nested.
+inline SearchSpace finite_plain_space() {
+  using T = ParameterType;
+  return {{bounded("r", T::randint, 2, 5), bounded("x", T::quniform, 0, 0.3, 0.1),
+           choice("c", {std::string("s"), std::string("t"), std::string("u")})}};
+}
+
 }  // namespace autotune::test
