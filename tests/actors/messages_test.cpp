@@ -93,7 +93,6 @@ void check_round_trip(caf::actor_system& system) {
 TEST_CASE("each protobuf type survives the way through CAF", "[messages]") {
   caf::actor_system_config config;
   configure(config);
-  config.set("caf.scheduler.policy", "testing");
   caf::actor_system system(config);
   check_round_trip<pb::AttemptPlan>(system);
   check_round_trip<pb::AttemptResult>(system);
@@ -132,13 +131,13 @@ TEST_CASE("our actors live in a host's actor system, beside its own messages", "
   auto head = spawn_head(system, options);
   {
     caf::scoped_actor self{system};
-    self->request(host, std::chrono::seconds(30), HostGreeting{"hello"})
+    compat::request(self.ptr(), host, std::chrono::seconds(30), HostGreeting{"hello"})
         .receive([](const HostGreeting& answer) { CHECK(answer.text == "hello, too"); },
                  [](const caf::error& error) { FAIL(caf::to_string(error)); });
     pb::ControlRequest request;
     request.mutable_command()->set_experiment_id("none");
     request.mutable_command()->set_verb("resume");
-    self->request(head.control, std::chrono::seconds(30), request)
+    compat::request(self.ptr(), head.control, std::chrono::seconds(30), request)
         .receive(
             [](const pb::ControlResponse& answer) {
               CHECK(answer.error() == "there is no experiment 'none'");

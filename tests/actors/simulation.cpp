@@ -98,7 +98,7 @@ class ProxyLauncher final : public Launcher {
 struct Simulation::Incarnation {
   std::shared_ptr<bool> alive = std::make_shared<bool>(true);
   caf::actor_system_config config;
-  std::unique_ptr<caf::actor_system> system;
+  std::unique_ptr<OneThread> actors;
   Head head;
 };
 
@@ -129,9 +129,7 @@ std::int64_t Simulation::below(std::int64_t n) {
   return n <= 0 ? 0 : static_cast<std::int64_t>(random_() % static_cast<std::uint64_t>(n));
 }
 
-caf::scheduler::test_coordinator& Simulation::scheduler() {
-  return static_cast<caf::scheduler::test_coordinator&>(incarnation_->system->scheduler());
-}
+OneThread& Simulation::actors() { return *incarnation_->actors; }
 
 void Simulation::must(bool holds, const std::string& what) {
   if (!holds)
@@ -149,10 +147,7 @@ void Simulation::start_head() {
   incarnation_ = std::make_unique<Incarnation>();
   auto& one = *incarnation_;
   configure(one.config);
-  one.config.set("caf.scheduler.policy", "testing");
-  one.system = std::make_unique<caf::actor_system>(one.config);
-  one.system->await_actors_before_shutdown(false);
-  scheduler().clock().current_time = now_;
+  one.actors = std::make_unique<OneThread>(one.config, now_);
   HeadOptions head;
   head.writer = memory_writer(database_, one.alive);
   head.open_reader = [database = database_]() -> Result<std::unique_ptr<StoreReader>> {
@@ -170,7 +165,7 @@ void Simulation::start_head() {
   };
   head.id_seed = options_.seed + 1 + static_cast<std::uint64_t>(crashes_) * 1000003;
   head.detached = false;
-  one.head = spawn_head(*one.system, std::move(head));
+  one.head = spawn_head(one.actors->system(), std::move(head));
   for (auto& [id, watched] : audits_)
     watched.watched = database_->find(id)->events.size();
 }
@@ -181,18 +176,18 @@ void Simulation::kill_head() {
   auto& one = *incarnation_;
   *one.alive = false;
   trace("the head is gone");
-  caf::anon_send(one.head.control, atom::shut_down_v);
-  scheduler().run();
+  compat::anon_send(one.head.control, atom::shut_down_v);
+  actors().run();
   for (const auto& actor :
        {caf::actor_cast<caf::actor>(one.head.agent),
         caf::actor_cast<caf::actor>(one.head.placement), caf::actor_cast<caf::actor>(one.head.sink),
         caf::actor_cast<caf::actor>(one.head.store)})
     caf::anon_send_exit(actor, caf::exit_reason::kill);
   one.head = {};
-  scheduler().run();
-  scheduler().clock().schedule.clear();  // its timers go with it
-  must(one.system->registry().running() == 0,
-       std::to_string(one.system->registry().running()) + " actors outlive their head");
+  actors().run();
+  actors().drop_timers();  // they go with it
+  auto left = actors().system().registry().running();
+  must(left == 0, std::to_string(left) + " actors outlive their head");
   launcher_.on_activity([] {});
   incarnation_.reset();
 }
@@ -201,20 +196,20 @@ void Simulation::ask(pb::ControlRequest request,
                      std::function<void(const pb::ControlResponse&)> answered) {
   auto alive = incarnation_->alive;
   trace("asks " + request.ShortDebugString().substr(0, 100));
-  incarnation_->system->spawn(
-      [this, alive, control = incarnation_->head.control, request = std::move(request),
-       answered = std::move(answered)](caf::event_based_actor* self) mutable {
-        compat::request(self, control, std::chrono::hours(1), std::move(request))
-            .then(
-                [this, self, alive, answered](const pb::ControlResponse& response) {
-                  if (*alive)
-                    trace("answered " + response.ShortDebugString());
-                  if (*alive && answered)
-                    answered(response);
-                  self->quit();
-                },
-                [self](const caf::error&) { self->quit(); });
-      });
+  actors().system().spawn([this, alive, control = incarnation_->head.control,
+                           request = std::move(request),
+                           answered = std::move(answered)](caf::event_based_actor* self) mutable {
+    compat::request(self, control, std::chrono::hours(1), std::move(request))
+        .then(
+            [this, self, alive, answered](const pb::ControlResponse& response) {
+              if (*alive)
+                trace("answered " + response.ShortDebugString());
+              if (*alive && answered)
+                answered(response);
+              self->quit();
+            },
+            [self](const caf::error&) { self->quit(); });
+  });
 }
 
 void Simulation::submit(const pb::ExperimentSpec& spec) {
@@ -244,23 +239,18 @@ void Simulation::plan(milliseconds after, pb::ControlRequest request) {
 /// One message of one actor, or the next moment at which something happens; false: nothing is left to do.
 bool Simulation::step() {
   ++steps;
-  auto& jobs = scheduler().jobs;
-  if (jobs.empty())
+  auto jobs = actors().jobs();
+  if (jobs == 0)
     return advance();
-  if (options_.faults.shuffled && jobs.size() > 1) {
-    auto picked =
-        jobs.begin() + static_cast<std::ptrdiff_t>(below(static_cast<std::int64_t>(jobs.size())));
-    std::rotate(jobs.begin(), picked, picked + 1);
-  }
-  scheduler().run_once();
+  std::size_t picked = 0;
+  if (options_.faults.shuffled && jobs > 1)
+    picked = static_cast<std::size_t>(below(static_cast<std::int64_t>(jobs)));
+  actors().run_once(picked);
   return true;
 }
 
 bool Simulation::advance() {
-  auto& clock = scheduler().clock();
-  std::optional<Time> next;
-  if (!clock.schedule.empty())
-    next = clock.schedule.begin()->first;
+  auto next = actors().next_timer();
   bool command_first = !commands_.empty() && (!next || commands_.back().at <= *next);
   if (command_first)
     next = commands_.back().at;
@@ -277,8 +267,8 @@ bool Simulation::advance() {
 
 void Simulation::run_until(Time time) {
   while (problems.empty()) {
-    const auto& schedule = scheduler().clock().schedule;
-    bool later = scheduler().jobs.empty() && (schedule.empty() || schedule.begin()->first > time) &&
+    auto next = actors().next_timer();
+    bool later = actors().jobs() == 0 && (!next || *next > time) &&
                  (commands_.empty() || commands_.back().at > time);
     if (later)
       return pass_until(time);
@@ -292,7 +282,7 @@ void Simulation::pass_until(Time time) {
   for (auto& [id, watched] : audits_)
     if (watched.audit.phase == pb::PHASE_RUNNING)
       watched.running_ns += (now_ - from).count();
-  scheduler().clock().advance_time(now_ - from);
+  actors().advance(now_ - from);
   check_limits();
 }
 
@@ -306,7 +296,7 @@ void Simulation::run() {
   if (options_.faults.commands)
     draw_commands();
   steps_to_crash_ = options_.faults.crashes > 0 ? 1 + below(600) : -1;
-  while (problems.empty() && !(all_ended() && scheduler().jobs.empty() && commands_.empty())) {
+  while (problems.empty() && !(all_ended() && actors().jobs() == 0 && commands_.empty())) {
     bool goes_on = step();
     if (steps_to_crash_ > 0 && --steps_to_crash_ == 0)
       crash_and_come_back();

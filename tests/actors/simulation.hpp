@@ -10,12 +10,11 @@
 #include <string>
 #include <vector>
 
-#include <caf/scheduler/test_coordinator.hpp>
-
 #include "actors/head.hpp"
 #include "event_audit.hpp"
 #include "launchers/simulated.hpp"
 #include "memory_store.hpp"
+#include "one_thread.hpp"
 
 namespace autotune::test {
 
@@ -97,7 +96,7 @@ class Simulation {
     std::size_t watched = 0;  // events told to this head's watcher
   };
 
-  caf::scheduler::test_coordinator& scheduler();
+  OneThread& actors();
   void must(bool holds, const std::string& what);
   void trace(const std::string& what) const;
   bool step();
