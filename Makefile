@@ -18,7 +18,8 @@ FUZZ_RUNS_LONG ?= 1000000
 FIRST_BUILD := The first build takes about 10 minutes on 2 cores, the tests 10 more; later ones what has changed.
 
 export JOBS
-export NINJA_STATUS ?= [%f/%t, %es]
+# Make strips what ends a line, but not before an empty variable.
+export NINJA_STATUS ?= [%f/%t, %es] $(empty)
 # Trials and tests run `python3`: Debian's, whose scikit-learn the packages bring, comes first.
 export PATH := /usr/bin:$(PATH)
 # Another checkout compiles what this one has compiled already.

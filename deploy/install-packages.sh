@@ -3,8 +3,9 @@
 #
 #   deploy/install-packages.sh [--list] [GROUP...]      groups: build run test check (default: build run)
 #
-# As root it installs. An ordinary user is asked by sudo once; where that cannot be, the command for an
-# administrator is printed and the exit code is 2. Nothing is ever removed or upgraded on purpose.
+# As root it installs. An ordinary user is asked by sudo once; where that cannot be, the command for root is printed
+# and the exit code is 2. Where something is missing, what the tests want comes with it, so that root is needed once.
+# Nothing is ever removed or upgraded on purpose.
 set -euo pipefail
 
 here=$(dirname "$(readlink -f "$0")")
@@ -25,11 +26,15 @@ for group in "${groups[@]}"; do
   fi
 done
 
-# The packages of the asked groups, without comments.
-mapfile -t wanted < <(awk -v groups=" ${groups[*]} " '
-  { sub(/#.*/, "") }
-  /^\[/ { gsub(/[][ ]/, ""); on = index(groups, " " $0 " "); next }
-  NF && on { print $1 }' "$here/packages.txt")
+# packages_of GROUP...: without comments.
+packages_of() {
+  awk -v groups=" $* " '
+    { sub(/#.*/, "") }
+    /^\[/ { gsub(/[][ ]/, ""); on = index(groups, " " $0 " "); next }
+    NF && on { print $1 }' "$here/packages.txt"
+}
+
+mapfile -t wanted < <(packages_of "${groups[@]}")
 if [ -n "$list" ]; then
   printf '%s\n' "${wanted[@]}"
   exit 0
@@ -52,6 +57,8 @@ missing_packages() {
 
 mapfile -t missing < <(missing_packages)
 [ ${#missing[@]} -gt 0 ] || exit 0
+mapfile -t wanted < <(packages_of "${groups[@]}" test)
+mapfile -t missing < <(missing_packages)
 
 options="-y --no-install-recommends --no-remove -o DPkg::Lock::Timeout=600"
 command="apt-get update && DEBIAN_FRONTEND=noninteractive apt-get install $options ${missing[*]}"
@@ -62,8 +69,8 @@ elif command -v sudo >/dev/null && { sudo -n true 2>/dev/null || [ -t 0 ]; }; th
   say "asking for root once, to install them"
   sudo -p '[sudo] password for %p, to install packages: ' sh -c "$command" >&2
 else
-  say "root is needed to install them; as an administrator run:"
-  echo "sudo sh -c '$command'" >&2
+  say "root is needed to install them. Let root run this, then say make again:"
+  echo "$command" >&2
   exit 2
 fi
 
