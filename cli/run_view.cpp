@@ -269,13 +269,15 @@ std::optional<std::string> RunView::take(const pb::Event& event) {
 }
 
 std::string RunView::time_left(std::int64_t now_ms) const {
+  if (phase_ != pb::PHASE_RUNNING)
+    return "";
   std::optional<double> left_ms;
   auto ended = counts_.succeeded() + counts_.failed() + counts_.early_stopped() + counts_.killed();
   if (spec_.max_trial_num() > 0 && ended_here_ > 0 && now_ms > first_seen_ms_) {
     auto each = static_cast<double>(now_ms - first_seen_ms_) / static_cast<double>(ended_here_);
     left_ms = each * static_cast<double>(spec_.max_trial_num() - ended);
   }
-  if (spec_.max_exec_seconds() > 0 && phase_ == pb::PHASE_RUNNING) {
+  if (spec_.max_exec_seconds() > 0) {
     auto limit = spec_.max_exec_seconds() * 1000 -
                  static_cast<double>(running_ms_ + (now_ms - running_as_of_ms_));
     left_ms = left_ms ? std::min(*left_ms, limit) : limit;

@@ -68,6 +68,7 @@ class Terminal(EndToEnd):
         self.assertRegex(plain, r"best 1  trial \d  x: 0\.\d+")
         self.assertRegex(shown, r"\x1b\[32mSucceeded")
         self.assertRegex(shown, r"about .* left")
+        self.assertRegex(plain, r"4/4 +DONE *\n")  # nothing is left then
 
     def test_no_color_keeps_the_table_without_colours(self):
         self.let_go(None)
