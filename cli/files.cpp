@@ -162,6 +162,7 @@ std::string word_for(ArgumentKind kind) {
     case ArgumentKind::integer: return "integer";
     case ArgumentKind::real: return "number";
     case ArgumentKind::word: return "word";
+    case ArgumentKind::text: return "text";
     case ArgumentKind::group: return "object";
   }
   return "";

@@ -31,6 +31,7 @@ AlgorithmInfo tpe_row();
 AlgorithmInfo anneal_row();
 AlgorithmInfo evolution_row();
 AlgorithmInfo qmc_row();
+AlgorithmInfo pbt_row();
 // forest_rows.cpp
 AlgorithmInfo smac_row();
 // cma_rows.cpp

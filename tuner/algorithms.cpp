@@ -9,8 +9,9 @@ namespace autotune {
 namespace {
 
 const std::vector<std::string> absent_names{
-    "MetisTuner", "Metis", "GPTuner",      "GP",   "PPOTuner",  "PPO",       "PBTTuner", "PBT",
-    "Hyperband",  "BOHB",  "Curvefitting", "ASHA", "Threshold", "DNGOTuner", "DNGO"};
+    "MetisTuner", "Metis",        "GPTuner", "GP",        "PPOTuner",  "PPO",  "Hyperband",
+    "BOHB",       "Curvefitting", "ASHA",    "Threshold", "DNGOTuner", "DNGO",
+};
 
 bool same_name(std::string_view a, std::string_view b) { return lower_case(a) == lower_case(b); }
 
@@ -27,8 +28,9 @@ std::string_view name_of(AlgorithmKind kind) {
 
 const std::vector<AlgorithmInfo>& algorithms() {
   static const std::vector<AlgorithmInfo> rows{
-      auto_row(), tpe_row(),       random_row(), grid_row(),        batch_row(), anneal_row(),
-      smac_row(), evolution_row(), qmc_row(),    median_stop_row(), cma_es_row()};
+      auto_row(), tpe_row(),       random_row(), grid_row(),   batch_row(), anneal_row(),
+      smac_row(), evolution_row(), qmc_row(),    cma_es_row(), pbt_row(),   median_stop_row(),
+  };
   return rows;
 }
 

@@ -29,6 +29,7 @@ struct TunerSetting {
   Arguments arguments;  ///< checked
   std::int64_t seed = 0;
   Direction direction = Direction::minimize;  ///< for arguments that speak of values as reported
+  std::string folder;  ///< the experiment's, for what its trials share; empty where it has none
 };
 
 /// One algorithm: the row that `autotune algorithms` prints, that classArgs are checked against,
@@ -45,6 +46,8 @@ struct AlgorithmInfo {
   std::optional<Direction> default_direction;  ///< where neither objective nor classArgs say
   /// What else a space must fulfil; empty where it does.
   std::function<std::string(const SearchSpace&)> refuse_space;
+  /// Why its trials must not be ended by an assessor; empty where they may.
+  std::string refuse_assessor;
   std::function<std::unique_ptr<Tuner>(const TunerSetting&)> make_tuner;  ///< tuners and advisors
   std::function<std::unique_ptr<Assessor>(const Arguments&)> make_assessor;  ///< assessors
 };

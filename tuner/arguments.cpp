@@ -50,6 +50,7 @@ bool legal(const Value& value, const ArgumentInfo& a) {
       return (a.nullable && word == "none") ||
              std::find(a.words.begin(), a.words.end(), word) != a.words.end();
     }
+    case ArgumentKind::text: return value.as_string() != nullptr && !value.as_string()->empty();
     case ArgumentKind::group: return value.as_object() != nullptr;
   }
   return false;
@@ -98,6 +99,7 @@ std::string ArgumentInfo::range() const {
   switch (kind) {
     case ArgumentKind::boolean: text = "true or false"; break;
     case ArgumentKind::word: text = "one of " + joined(words); break;
+    case ArgumentKind::text: text = "a text"; break;
     case ArgumentKind::group: text = "an object"; break;
     case ArgumentKind::integer:
     case ArgumentKind::real: {
@@ -159,6 +161,11 @@ std::string Arguments::word(std::string_view name) const {
   const auto* text = value(name).as_string();
   auto word = text == nullptr ? std::string() : lower_case(*text);
   return word == "none" ? std::string() : word;
+}
+
+std::string Arguments::text(std::string_view name) const {
+  const auto* text = value(name).as_string();
+  return text == nullptr ? std::string() : *text;
 }
 
 Arguments Arguments::group(std::string_view name) const {

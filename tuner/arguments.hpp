@@ -18,7 +18,7 @@ struct AlgorithmError {
   friend bool operator==(const AlgorithmError&, const AlgorithmError&) = default;
 };
 
-enum class ArgumentKind { boolean, integer, real, word, group };
+enum class ArgumentKind { boolean, integer, real, word, text, group };
 
 /// One argument of an algorithm, as `autotune algorithms` prints it and as it is checked.
 struct ArgumentInfo {
@@ -61,6 +61,8 @@ class Arguments {
   bool boolean(std::string_view name) const;
   /// The word in lower case; empty for null.
   std::string word(std::string_view name) const;
+  /// The text as it was written; empty for null.
+  std::string text(std::string_view name) const;
   /// The arguments inside a group.
   Arguments group(std::string_view name) const;
 

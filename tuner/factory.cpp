@@ -215,8 +215,11 @@ std::vector<AlgorithmError> check_algorithms(const pb::ExperimentSpec& spec,
     if (const auto* row = deciding.find())
       check_space(*row, space, errors);
   }
-  if (auto assessor = assessor_slot(spec))
+  if (auto assessor = assessor_slot(spec)) {
     check_slot(*assessor, errors);
+    if (const auto* row = deciding.find(); row != nullptr && !row->refuse_assessor.empty())
+      errors.push_back({assessor->name_path, row->refuse_assessor + "; remove the assessor"});
+  }
   check_objective(spec, errors);
   return errors;
 }
@@ -231,7 +234,7 @@ Direction direction_of(const pb::ExperimentSpec& spec) {
 }
 
 Result<std::unique_ptr<Tuner>> make_tuner(const pb::ExperimentSpec& spec, const SearchSpace& space,
-                                          std::int64_t seed) {
+                                          std::int64_t seed, const std::string& folder) {
   if (auto errors = check_algorithms(spec, space); !errors.empty())
     return tl::unexpected(joined(errors));
   auto slot = deciding_slot(spec);
@@ -240,7 +243,8 @@ Result<std::unique_ptr<Tuner>> make_tuner(const pb::ExperimentSpec& spec, const 
   if (arguments.given("seed"))
     seed = arguments.integer("seed");
   auto direction = direction_of(spec);
-  auto inner = row->make_tuner(TunerSetting{Space(space), std::move(arguments), seed, direction});
+  auto inner =
+      row->make_tuner(TunerSetting{Space(space), std::move(arguments), seed, direction, folder});
   return std::make_unique<DirectedTuner>(std::move(inner), direction);
 }
 

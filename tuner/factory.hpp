@@ -24,9 +24,9 @@ std::vector<AlgorithmError> check_algorithms(const pb::ExperimentSpec& spec,
 Direction direction_of(const pb::ExperimentSpec& spec);
 
 /// The tuner (or advisor) of the spec, for values as they are reported. `classArgs.seed` wins over
-/// `seed`. invalid_argument: what check_algorithms says.
+/// `seed`; `folder` is the experiment's, below which trials may share files. invalid_argument: what check_algorithms says.
 Result<std::unique_ptr<Tuner>> make_tuner(const pb::ExperimentSpec& spec, const SearchSpace& space,
-                                          std::int64_t seed);
+                                          std::int64_t seed, const std::string& folder = "");
 
 /// The assessor of the spec, for values as they are reported; null where it has none (or an advisor
 /// rules). invalid_argument: what check_algorithms says.

@@ -1,6 +1,7 @@
 #include "tuner/algorithm_rows.hpp"
 #include "tuner/anneal.hpp"
 #include "tuner/evolution.hpp"
+#include "tuner/pbt.hpp"
 #include "tuner/qmc.hpp"
 
 namespace autotune {
@@ -12,6 +13,28 @@ std::unique_ptr<Tuner> make_anneal(const TunerSetting& s) {
   if (s.arguments.boolean("parallel_optimize"))
     options.liar = liar_of(s.arguments.word("constant_liar_type"), s.direction);
   return std::make_unique<AnnealTuner>(s.space, s.seed, options);
+}
+
+std::unique_ptr<Tuner> make_pbt(const TunerSetting& s) {
+  PbtOptions options;
+  options.checkpoint_dir = s.arguments.text("all_checkpoint_dir");
+  if (options.checkpoint_dir.empty())
+    options.checkpoint_dir = s.folder.empty() ? "checkpoint" : s.folder + "/checkpoint";
+  options.population_size = s.arguments.integer("population_size");
+  bool older = s.arguments.given("factors") && !s.arguments.given("factor");
+  options.factor = s.arguments.real(older ? "factors" : "factor");
+  options.resample_probability = s.arguments.real("resample_probability");
+  options.fraction = s.arguments.real("fraction");
+  return std::make_unique<PbtTuner>(s.space, s.seed, std::move(options));
+}
+
+ArgumentInfo share_argument(std::string name, Value fallback, std::string meaning, double most) {
+  return {.name = std::move(name),
+          .kind = ArgumentKind::real,
+          .fallback = std::move(fallback),
+          .meaning = std::move(meaning),
+          .least = 0,
+          .most = most};
 }
 
 }  // namespace
@@ -83,6 +106,37 @@ AlgorithmInfo qmc_row() {
   row.make_tuner = [](const TunerSetting& s) {
     return std::make_unique<QmcTuner>(s.space, s.seed, s.arguments.boolean("scramble"));
   };
+  return row;
+}
+
+AlgorithmInfo pbt_row() {
+  AlgorithmInfo row;
+  row.name = "PBTTuner";
+  row.aliases = {"PBT"};
+  row.summary =
+      "Trains a population in steps; bad members go on from a good one's checkpoint with changed "
+      "parameters.";
+  row.source = "Jaderberg et al. 2017, Population Based Training of Neural Networks";
+  row.types = plain_types();
+  row.arguments = {
+      optimize_mode(),
+      seed_argument(),
+      {.name = "all_checkpoint_dir",
+       .kind = ArgumentKind::text,
+       .meaning = "Folder of all checkpoints; without it `checkpoint` in the experiment's folder.",
+       .nullable = true},
+      whole_argument("population_size", 10, "Members of the population.", 1, 9999),
+      share_argument("factor", Value::real(0.2),
+                     "How far a number moves: this part of its range, or of sigma.", 100),
+      share_argument("factors", Value(), "The older name of factor, which wins over it.", 100),
+      share_argument("resample_probability", Value::real(0.25),
+                     "The odds that a parameter of a copy is drawn anew instead of moved.", 1),
+      share_argument("fraction", Value::real(0.2),
+                     "This part of the members is bad, and copies as many good ones.", 1)};
+  row.default_direction = Direction::maximize;
+  row.refuse_assessor =
+      "PBTTuner needs each trial's checkpoint and result, so none may be ended early";
+  row.make_tuner = make_pbt;
   return row;
 }
 

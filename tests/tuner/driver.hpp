@@ -71,9 +71,9 @@ inline std::vector<Trial> drive(Tuner& tuner, std::size_t budget, std::size_t wo
   while (done.size() < budget) {
     while (more && pending.size() < workers && static_cast<std::size_t>(next) < budget) {
       auto answer = tuner.ask(next, pending);
-      more = std::holds_alternative<Suggestion>(answer);
-      if (!more)
-        break;
+      more = !std::holds_alternative<Exhausted>(answer);
+      if (!std::holds_alternative<Suggestion>(answer))
+        break;  // NotYet: asked again after the next end
       pending.push_back(running(next++, std::get<Suggestion>(answer)));
       until.push_back(now + 0.5 + rng.uniform());
     }
