@@ -65,7 +65,7 @@ class PlacementCore {
   /// An experiment was replayed: these of its trials run already, and what else it held or waited for is void
   /// (it was granted to an experiment that has died before it wrote that down).
   PlacementEffects on_replayed(const std::string& experiment_id, const PlacementNeeds& needs,
-                               const std::vector<HeldPlace>& held);
+                               const std::vector<HeldPlace>& places);
 
   /// Why no node could ever hold this; nothing where one could.
   std::optional<std::string> impossible(const PlacementNeeds& needs) const;

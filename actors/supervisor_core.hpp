@@ -67,7 +67,7 @@ class SupervisorCore {
   /// The attempt cannot be prepared here.
   SupervisorEffects on_refused(const Error& error);
   /// After a restart of the agent: what is there already.
-  SupervisorEffects on_adopted(Time now, const std::vector<AdoptedReplica>& replicas);
+  SupervisorEffects on_adopted(Time now, const std::vector<AdoptedReplica>& adopted);
   SupervisorEffects on_started(Time now, const ReplicaStarted& started);
   SupervisorEffects on_exit(Time now, const ReplicaExit& exit);
   SupervisorEffects on_notice(const std::string& text);

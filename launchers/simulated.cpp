@@ -294,14 +294,14 @@ Result<std::vector<AdoptedReplica>> SimulatedLauncher::adopt(const pb::AttemptPl
   return found;
 }
 
-void SimulatedLauncher::release(const AttemptKey& key) {
-  auto attempt = attempts_.find(key);
-  if (attempt == attempts_.end())
+void SimulatedLauncher::release(const AttemptKey& attempt) {
+  auto found = attempts_.find(attempt);
+  if (found == attempts_.end())
     return;
-  for (const auto& [name, replica] : attempt->second.replicas)
+  for (const auto& [name, replica] : found->second.replicas)
     if (replica.started && !replica.ended)
       --running_;
-  attempts_.erase(attempt);
+  attempts_.erase(found);
 }
 
 }  // namespace autotune

@@ -6,7 +6,6 @@
 namespace autotune::test {
 
 using std::chrono::milliseconds;
-using std::chrono::nanoseconds;
 
 namespace {
 
