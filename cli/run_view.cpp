@@ -41,9 +41,10 @@ std::string padded(std::string text, std::size_t width) {
   return text;
 }
 
-/// Cuts a line to so many columns, not counting colour codes; UTF-8 sequences stay whole.
+/// Cuts a line to so many columns, not counting colour codes; UTF-8 sequences stay whole. What is cut ends in "…".
 std::string cut(const std::string& line, int width) {
   std::string out;
+  std::size_t before_last = 0;  // of `out`, before the last column that has room
   int columns = 0;
   bool coloured = false;
   for (std::size_t i = 0; i < line.size();) {
@@ -55,11 +56,14 @@ std::string cut(const std::string& line, int width) {
       i = end;
       continue;
     }
-    if (columns == width)
+    if (columns == width) {
+      out = out.substr(0, before_last) + "…";
       break;
+    }
     std::size_t n = 1;
     while (i + n < line.size() && (static_cast<unsigned char>(line[i + n]) & 0xC0) == 0x80)
       ++n;
+    before_last = out.size();
     out += line.substr(i, n);
     ++columns;
     i += n;
@@ -67,7 +71,9 @@ std::string cut(const std::string& line, int width) {
   return coloured ? out + "\x1b[0m" : out;
 }
 
-std::string plain_value(const Value& value) {
+/// `brief`: no more digits than a table has room for.
+std::string plain_value(const Value& value, bool brief) {
+  constexpr std::size_t number_length_max = 9;
   if (const auto* text = value.as_string()) {
     bool simple = !text->empty() && text->find_first_of(" ,:{}\"'\n\t") == std::string::npos;
     return simple ? *text : quote_json(*text);
@@ -75,10 +81,12 @@ std::string plain_value(const Value& value) {
   if (const auto* object = value.as_object()) {
     std::string out = "{";
     for (const auto& [name, member] : *object)
-      out += (out.size() > 1 ? ", " : "") + name + ": " + plain_value(member);
+      out += (out.size() > 1 ? ", " : "") + name + ": " + plain_value(member, brief);
     return out + "}";
   }
-  return to_json(value);
+  auto number = brief ? value.to_double() : std::nullopt;
+  auto text = to_json(value);
+  return number && text.size() > number_length_max ? metric_text(*number) : text;
 }
 
 }  // namespace
@@ -107,11 +115,11 @@ std::string metric_text(double value) {
   return text;
 }
 
-std::string parameters_text(const std::string& parameters_json) {
+std::string parameters_text(const std::string& parameters_json, bool brief) {
   auto value = parse_json(parameters_json);
   if (!value || value->as_object() == nullptr)
     return parameters_json;
-  auto text = plain_value(*value);
+  auto text = plain_value(*value, brief);
   return text.substr(1, text.size() - 2);
 }
 
@@ -270,7 +278,7 @@ std::optional<std::string> RunView::take(const pb::Event& event) {
 
 std::string RunView::time_left(std::int64_t now_ms) const {
   if (phase_ != pb::PHASE_RUNNING)
-    return "";
+    return "";  // it has ended, or nobody knows when it goes on
   std::optional<double> left_ms;
   auto ended = counts_.succeeded() + counts_.failed() + counts_.early_stopped() + counts_.killed();
   if (spec_.max_trial_num() > 0 && ended_here_ > 0 && now_ms > first_seen_ms_) {
@@ -297,7 +305,7 @@ std::string RunView::row_text(const Row& row, std::int64_t now_ms, bool colour) 
                      padded(row.latest ? metric_text(*row.latest) : "-", 12) +
                      padded(row.final ? metric_text(*row.final) : "-", 12);
   bool tell_reason = !row.reason.empty() && row.state != pb::TRIAL_STATE_RUNNING;
-  return line + parameters_text(row.parameters_json) +
+  return line + parameters_text(row.parameters_json, true) +
          (tell_reason ? "  (" + row.reason + ")" : "");
 }
 
@@ -344,7 +352,7 @@ std::string RunView::draw(int width, int rows_max, std::int64_t now_ms, bool col
       std::to_string(counts_.early_stopped()) + "  killed " + std::to_string(counts_.killed()));
   lines.push_back(best_ ? bold("best ") + metric_text(best_->value) + "  trial " +
                               std::to_string(best_->sequence) + "  " +
-                              parameters_text(best_->parameters_json)
+                              parameters_text(best_->parameters_json, true)
                         : "best -");
   std::string out;
   for (const auto& line : lines)

@@ -79,7 +79,7 @@ class RunView {
 std::string duration_text(std::int64_t ms);
 /// A metric in at most six significant digits.
 std::string metric_text(double value);
-/// "{lr: 0.1, units: 16}" without quotes where none are needed; at most `width` columns.
-std::string parameters_text(const std::string& parameters_json);
+/// "lr: 0.1, units: 16" without quotes where none are needed; `brief`: numbers in at most six significant digits.
+std::string parameters_text(const std::string& parameters_json, bool brief = false);
 
 }  // namespace autotune::cli
