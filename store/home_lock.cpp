@@ -82,8 +82,9 @@ HomeLock::~HomeLock() {
 
 Result<HomeLock> lock_home(const std::filesystem::path& home) {
   auto unusable = [&](const std::string& why) {
-    return fail(ErrorCode::unavailable, "the home " + home.string() + " cannot be used: " + why +
-                                            "; check its permissions or choose another by --home");
+    return fail(ErrorCode::failed_precondition,
+                "the home " + home.string() + " cannot be used: " + why +
+                    "; check its permissions or choose another by --home");
   };
   std::error_code error;
   if (!std::filesystem::exists(home, error)) {

@@ -31,8 +31,8 @@ class HomeLock {
 };
 
 /// Takes `<home>/lock`, making the folder (mode 0700) where it is absent. Does not wait.
-/// Errors: failed_precondition ("held by pid 123 (autotune run x.yaml) since 2026-01-01T00:00:00Z"),
-/// unavailable (the folder cannot be written).
+/// Error: failed_precondition ("held by pid 123 (autotune run x.yaml) since 2026-01-01T00:00:00Z", or the folder cannot
+/// be written).
 Result<HomeLock> lock_home(const std::filesystem::path& home);
 
 /// Who holds the home's lock now: "pid 123 (autotune run x.yaml) since ..."; empty where nobody does.

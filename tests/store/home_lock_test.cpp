@@ -90,7 +90,7 @@ TEST_CASE("a program that is started while the home is held does not hold it", "
 TEST_CASE("a home that cannot be written is said to be so", "[store]") {
   auto refused = lock_home("/proc/nothing/here");
   REQUIRE_FALSE(refused);
-  CHECK(refused.error().code == ErrorCode::unavailable);
+  CHECK(refused.error().code == ErrorCode::failed_precondition);
   CHECK_THAT(refused.error().message,
              Catch::Contains("/proc/nothing/here") && Catch::Contains("--home"));
 }
