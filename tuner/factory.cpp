@@ -162,9 +162,11 @@ void check_slot(const Slot& slot, std::vector<AlgorithmError>& errors) {
     for (const auto& r : algorithms())
       names.push_back(r.name);
     auto near = nearest_name(slot.name, names);
-    errors.push_back({slot.name_path, kind + " '" + slot.name + "' is unknown" +
-                                          (near.empty() ? "" : "; did you mean '" + near + "'?") +
-                                          " Known are: " + usable});
+    errors.push_back(
+        {slot.name_path,
+         kind + " '" + slot.name + "' is unknown" +
+             (near.empty() ? "; known are: " : "; did you mean '" + near + "'? Known are: ") +
+             usable});
     return;
   }
   auto args = slot.args();

@@ -72,6 +72,14 @@ TEST_CASE("validate says in a line what a good file is", "[cli][validate]") {
   CHECK(from_stdin.text == run.text);
 }
 
+TEST_CASE("a tuner like none is answered with all that there are", "[cli][validate]") {
+  TemporaryFolder folder;
+  folder.write("e.yaml", replaced(good, "Random", "XX"));
+  auto run = shell("$AUTOTUNE validate " + folder.path().string() + "/e.yaml 2>&1");
+  CHECK(run.exit_code == 2);
+  CHECK_THAT(run.text, Catch::Contains("tuner 'XX' is unknown; known are: Auto, "));
+}
+
 TEST_CASE("validate tells all mistakes at once, each with its place", "[cli][validate]") {
   TemporaryFolder folder;
   auto bad = replaced(good, "maxTrialNum: 4", "maxTrialNum: -4");
