@@ -2,15 +2,27 @@
 #pragma once
 
 #include <chrono>
+#include <string>
 #include <utility>
 
 #include <caf/all.hpp>
 #if __has_include(<caf/anon_mail.hpp>)
 #include <caf/anon_mail.hpp>
+#include <caf/version.hpp>
 #define AUTOTUNE_CAF_1 1
 #endif
 
 namespace autotune::compat {
+
+/// "0.18.7". The macro CAF_VERSION is broken in some releases of 1.x.
+inline std::string caf_version() {
+#ifdef AUTOTUNE_CAF_1
+  return std::string(caf::version::str());
+#else
+  return std::to_string(CAF_MAJOR_VERSION) + "." + std::to_string(CAF_MINOR_VERSION) + "." +
+         std::to_string(CAF_PATCH_VERSION);
+#endif
+}
 
 /// Sends without waiting for an answer.
 template <class Self, class Handle, class... Ts>

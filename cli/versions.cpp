@@ -2,7 +2,8 @@
 
 #include <google/protobuf/stubs/common.h>
 #include <sqlite3.h>
-#include <caf/config.hpp>
+
+#include "actors/caf_compat.hpp"
 
 namespace autotune::cli {
 
@@ -27,7 +28,7 @@ std::vector<std::pair<std::string, std::string>> versions() {
 #ifdef AUTOTUNE_GIT_DESCRIBE
   list.emplace_back("git", AUTOTUNE_GIT_DESCRIBE);
 #endif
-  list.emplace_back("caf", dotted(CAF_VERSION, 100));
+  list.emplace_back("caf", compat::caf_version());
   list.emplace_back("protobuf", dotted(GOOGLE_PROTOBUF_VERSION, 1000));
   list.emplace_back("sqlite", sqlite3_libversion());
   list.emplace_back("compiler", compiler);

@@ -33,7 +33,7 @@ KNOW_CAF = {"actors", "gateway", "cli"}
 CAF_BRIDGE = "actors/caf_compat.hpp"
 INCLUDE = re.compile(r'\s*#\s*include\s*(?:"([^"]+)"|<([^>]+)>)')
 IMPORT = re.compile(r'\s*import\s+"([^"]+)"')
-CAF_VERSION = re.compile(r"\s*#\s*(?:el)?if\b.*(?:\bCAF_\w*VERSION\b|__has_include\s*\(\s*<caf/)")
+CAF_VERSION = re.compile(r"(?!\s*//).*\bCAF_\w*VERSION\b|\s*#\s*(?:el)?if\b.*__has_include\s*\(\s*<caf/")
 NO_HOUSE = {"src", "common", "utils"}
 
 
@@ -88,6 +88,7 @@ def self_test():
         ("actors/a.cpp", '#include <caf/all.hpp>\n#include "store/store.hpp"', 0),
         ("actors/a.cpp", '#include "cli/cli.hpp"', 1),
         ("actors/a.cpp", "#if CAF_VERSION >= 1", 1),
+        ("cli/a.cpp", 'list.add("caf", CAF_VERSION);\n// CAF_VERSION is no business of ours', 1),
         ("actors/caf_compat.hpp", "#if __has_include(<caf/anon_mail.hpp>)", 0),
         ("gateway/a.cpp", '#include "actors/interfaces.hpp"\n#include "cli/cli.hpp"', 1),
         ("cli/a.cpp", '#include "gateway/http_server.hpp"\n#include "tuner/tuner.hpp"', 0),
