@@ -68,6 +68,22 @@ class Home(EndToEnd):
         self.run_it("run", self.slow, code=0)
         self.assertEqual(stat.S_IMODE(self.home.stat().st_mode), 0o700)
 
+    def mode(self, *path):
+        return stat.S_IMODE(self.home.joinpath(*path).stat().st_mode)
+
+    def test_logs_are_private(self):
+        """In a home that others may enter too, and those that were written for all before."""
+        self.go.touch()
+        os.umask(0o022)
+        (self.home / "logs").mkdir(parents=True)
+        (self.home / "logs/autotune.1.log").write_text("old\n")
+        self.assertEqual((self.mode("logs"), self.mode("logs/autotune.1.log")), (0o755, 0o644))
+        self.run_it("run", self.slow, "--log-level", "debug", code=0)
+        self.assertEqual(self.mode("logs"), 0o700)
+        for path in (self.home / "logs").iterdir():
+            self.assertEqual(stat.S_IMODE(path.stat().st_mode), 0o600, path)
+        self.assertIn("chmod 700", self.run_it("doctor").stdout)
+
     def old_database(self, version):
         self.home.mkdir(mode=0o700)
         path = self.home / "autotune.sqlite"
