@@ -186,7 +186,7 @@ Result<std::vector<std::string>> build_command(const ProcessLauncherOptions& opt
   for (auto& word : command->argv)
     start.add_argv(volumes.volumes.empty() ? std::move(word) : volumes.map(word));
   for (auto& entry : command->environment)
-    start.add_env(std::move(entry));
+    start.add_env(entry.starts_with("PWD=") ? volumes.map(entry) : std::move(entry));
   start.set_cwd(volumes.map(command->folder));
   for (auto& mount : volumes.mounts())
     *start.add_mounts() = std::move(mount);

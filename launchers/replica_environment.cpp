@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <climits>
 #include <cstdlib>
+#include <filesystem>
 #include <string_view>
 #include <unordered_map>
 
@@ -241,6 +242,14 @@ Result<void> set_container(const AttemptContext& attempt, const ReplicaPlace& re
   return {};
 }
 
+/// Without ".", ".." and a slash at the end, as a shell wants $PWD.
+std::string without_detours(const std::string& folder) {
+  auto path = std::filesystem::path(folder).lexically_normal().string();
+  if (path.size() > 1 && path.back() == '/')
+    path.pop_back();
+  return path;
+}
+
 std::string start_folder(const AttemptContext& attempt, const pb::Container& container) {
   const auto& wanted = container.working_dir();
   const auto& base = attempt.plan->options().folder();
@@ -325,6 +334,8 @@ Result<ReplicaCommand> command_of(const AttemptContext& attempt, const ReplicaPl
       base.set(std::string_view(entry).substr(0, equals),
                std::string_view(entry).substr(equals + 1));
   }
+  command.folder = start_folder(attempt, container);
+  base.set("PWD", without_detours(command.folder));  // the one of base is where we were started
   for (const auto& entry : own.take()) {
     auto equals = entry.find('=');
     base.set(std::string_view(entry).substr(0, equals), std::string_view(entry).substr(equals + 1));
@@ -334,7 +345,6 @@ Result<ReplicaCommand> command_of(const AttemptContext& attempt, const ReplicaPl
     base.set("PYTHONPATH", already.empty() ? attempt.sdk_path : already + ":" + attempt.sdk_path);
   }
   command.environment = base.take();
-  command.folder = start_folder(attempt, container);
   return command;
 }
 

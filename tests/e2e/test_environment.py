@@ -62,6 +62,16 @@ class WhatATrialSees(EndToEnd):
             "TRIAL_ATTEMPT": "1", "REPLICA": "worker-0", "TRIAL_DIR": str(folder),
             "PARAMETERS": str(folder / "1/parameters.json"), "REPORTS": str(folder / "1/worker-0/reports.jsonl")})
 
+    def test_pwd_is_the_working_directory(self):
+        """A shell sets it itself; Python's os.environ shows what the program was given."""
+        (self.folder / "work").mkdir()
+        self.environment["PWD"] = "/elsewhere"
+        program = "import os; print(os.environ['PWD']); print(os.getcwd())"
+        file = self.write("pwd.json", experiment("pwd", [task(["python3", "-c", program], workingDir="work/")],
+                                                 maxTrialNum=1))
+        self.run_it("run", file, code=0)
+        self.assertEqual(self.logs("pwd/0").split(), [f"{self.folder}/work", f"{self.folder}/work"])
+
     def test_tensorflow_workers_find_each_other(self):
         """Two workers of one trial talk over the ports that TF_CONFIG names."""
         program = self.folder / "worker.py"

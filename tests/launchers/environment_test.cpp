@@ -87,6 +87,26 @@ TEST_CASE("any program sees its trial in the environment", "[environment]") {
   CHECK(seen.count("TF_CONFIG") == 0);
 }
 
+TEST_CASE("PWD is where a program starts, not where we were started", "[environment]") {
+  auto pwd_in = [](const std::string& working_dir) {
+    auto plan = shell_plan("true");
+    plan.mutable_options()->set_folder("/base");
+    container_of(plan).set_working_dir(working_dir);
+    Setting setting(plan);
+    setting.base.push_back("PWD=/elsewhere");
+    return variables(*setting.command())["PWD"];
+  };
+  CHECK(pwd_in("") == "/base");
+  CHECK(pwd_in("sub/./of/../it/") == "/base/sub/it");
+  CHECK(pwd_in("/mnt/") == "/mnt");
+  CHECK(pwd_in("/") == "/");
+  auto plan = shell_plan("true");
+  auto& variable = *container_of(plan).add_env();
+  variable.set_name("PWD");
+  variable.set_value("/mine");
+  CHECK(variables(*Setting(plan).command())["PWD"] == "/mine");
+}
+
 TEST_CASE("TensorFlow's replicas see their cluster", "[environment]") {
   auto plan = shell_plan("true");
   plan.mutable_training_config()->set_type("tensorflow");
