@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import subprocess
 import unittest
 
@@ -131,25 +132,10 @@ else:
 
     # --- volumes
 
-    def volume_experiment(self, script):
-        pod = {"volumes": [{"name": "data", "persistentVolumeClaim": {"claimName": "my-claim"}}]}
-        return experiment("volume", [task(shell(script), pod=pod,
-                                          volumeMounts=[{"name": "data", "mountPath": "/mnt/autotune-e2e"}])],
-                          maxTrialNum=1)
-
-    def test_a_claim_is_mounted_where_the_file_says(self):
-        data = self.folder / "data"
-        data.mkdir()
-        (data / "in").write_text("words\n")
-        file = self.write("volume.json", self.volume_experiment(
-            f"cat /mnt/autotune-e2e/in; echo made > /mnt/autotune-e2e/out; {FINAL}"))
-        self.run_it("run", file, "--volume", f"my-claim={data}", code=0)
-        self.assertEqual(self.logs("volume/0"), "words\n")
-        self.assertEqual((data / "out").read_text(), "made\n")
-        self.assertFalse(os.path.exists("/mnt/autotune-e2e/in"), "the mount is the trial's own")
-
     def test_a_claim_that_is_not_named_starts_nothing(self):
-        file = self.write("volume.json", self.volume_experiment(FINAL))
+        pod = {"volumes": [{"name": "data", "persistentVolumeClaim": {"claimName": "my-claim"}}]}
+        file = self.write("volume.json", experiment("volume", [task(
+            shell(FINAL), pod=pod, volumeMounts=[{"name": "data", "mountPath": "/mnt"}])], maxTrialNum=1))
         self.assertIn("--volume my-claim=DIR", self.run_it("run", file, code=2).stderr)
         self.assertIn("no folder", self.run_it("run", file, "--volume", "my-claim=/no/such/folder", code=2).stderr)
 
@@ -200,6 +186,96 @@ else:
         for sequence in (1, 2):
             (self.folder / f"go-{sequence}").touch()
         self.finish(child, code=0)
+
+
+def allowed(*command):
+    """Whether the kernel lets somebody do that here."""
+    return subprocess.run(command, capture_output=True, check=False).returncode == 0
+
+
+class Mounts(EndToEnd):
+    """A claim at its mountPath: mounted for the trial alone, by root and by an ordinary user; else paths are replaced.
+
+    Paths in a variable of the environment are never replaced, so that only a mount leads there.
+    """
+
+    NOBODY = ("setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", "--inh-caps=-all")
+
+    def setUp(self):
+        super().setUp()
+        self.folder.chmod(0o755)
+        self.point = self.folder / "point"
+        self.data = self.folder / "data"
+        for folder in (self.point, self.data):
+            folder.mkdir()
+        self.data.chmod(0o777)
+        (self.data / "in").write_text("words\n")
+        script = f"""cat "$POINT/in" {self.point}/in; echo made > {self.point}/out; pwd; {FINAL}"""
+        self.file = self.write("volume.json", experiment("volume", [task(
+            shell(script), pod={"volumes": [{"name": "data", "persistentVolumeClaim": {"claimName": "my-claim"}}]},
+            env=[{"name": "POINT", "value": str(self.point)}], workingDir=str(self.point),
+            volumeMounts=[{"name": "data", "mountPath": str(self.point)}])], maxTrialNum=1))
+
+    def check_mounted(self, *prefix):
+        done = self.run_by(prefix, "run", self.file, "--volume", f"my-claim={self.data}", "--no-progress")
+        self.assertEqual(done.returncode, 0, done.stdout + done.stderr + self.log())
+        self.assertNotIn("is not mounted", done.stdout + done.stderr)
+        self.assertEqual(self.run_by(prefix, "logs", "volume/0").stdout, f"words\nwords\n{self.point}\n")
+        self.assertEqual((self.data / "out").read_text(), "made\n")
+        self.assertEqual(list(self.point.iterdir()), [], "the mount is the trial's own")
+
+    def check_mapped(self, why, *prefix):
+        done = self.run_by(prefix, "run", self.file, "--volume", f"my-claim={self.data}", "--no-progress")
+        self.assertEqual(done.returncode, 0, done.stdout + done.stderr + self.log())
+        notice = f"volume 'data' is not mounted at {self.point} ({why})"
+        self.assertIn(notice, done.stdout + done.stderr)
+        self.assertIn(notice, self.run_by(prefix, "describe", "trial", "volume/0").stdout)
+        self.assertEqual(self.run_by(prefix, "logs", "volume/0").stdout.splitlines()[-2:], ["words", str(self.data)])
+        self.assertEqual((self.data / "out").read_text(), "made\n")
+
+    def run_by(self, prefix, *arguments):
+        return subprocess.run([*prefix, *self.command(*arguments)], env=self.environment, cwd=self.folder,
+                              capture_output=True, text=True, timeout=120, check=False)
+
+    def be_nobody(self):
+        """A home of that user, and a binary that everybody may run."""
+        if os.geteuid() != 0 or not allowed(*self.NOBODY, "true"):
+            self.skipTest("only root can become another user")
+        program = self.folder / "autotune"
+        shutil.copy(os.environ.get("AUTOTUNE_BINARY") or self.command("version")[0], program)
+        program.chmod(0o755)
+        self.home.mkdir(mode=0o700)
+        os.chown(self.home, 65534, 65534)
+        self.environment["HOME"] = str(self.home)
+        command = super().command
+        self.command = lambda *arguments: [str(program), *command(*arguments)[1:]]
+
+    def test_by_whoever_runs_the_tests(self):
+        if not allowed("unshare", "--mount", "true") and not allowed("unshare", "--user", "--mount", "true"):
+            self.skipTest("no mount namespace may be made here")
+        self.check_mounted()
+
+    def test_by_an_ordinary_user(self):
+        self.be_nobody()
+        if not allowed(*self.NOBODY, "unshare", "--user", "--mount", "true"):
+            self.skipTest("ordinary users may make no user namespaces here")
+        self.check_mounted(*self.NOBODY)
+
+    def test_replaced_paths_of_an_ordinary_user(self):
+        """Without user namespaces, and without the right to mount."""
+        self.be_nobody()
+        if allowed(*self.NOBODY, "unshare", "--user", "true"):
+            # In a user namespace of its own in which no more mount namespaces may be made.
+            closed = ("unshare", "--user", "--map-current-user", "--keep-caps", "sh", "-c",
+                      'echo 0 > /proc/sys/user/max_mnt_namespaces && exec "$@"', "sh")
+            if not allowed(*self.NOBODY, *closed, "true"):
+                self.skipTest("mounts cannot be forbidden here")
+            return self.check_mapped("this machine does not allow mounts to us", *self.NOBODY, *closed)
+        return self.check_mapped("this machine does not allow mounts to us", *self.NOBODY)
+
+    def test_replaced_paths_where_the_folder_is_missing(self):
+        self.point.rmdir()
+        self.check_mapped("there is no such folder on this machine to mount it at")
 
 
 class Secrets(EndToEnd):
