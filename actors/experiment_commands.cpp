@@ -19,7 +19,6 @@ bool has_ended(pb::Phase phase) {
   return phase == pb::PHASE_DONE || phase == pb::PHASE_TIMEOUT || phase == pb::PHASE_ERROR;
 }
 
-constexpr auto exhausted_reason = "search space exhausted";
 constexpr std::string_view quota_reason = "storage quota reached";
 constexpr auto disk_full_reason = "no space left on the disk that holds the home folder";
 
@@ -204,7 +203,11 @@ Result<void> ExperimentCore::may_go_on() const {
   bool more_trials = spec_.max_trial_num() == 0 || ended() < spec_.max_trial_num();
   bool more_time = spec_.max_exec_seconds() == 0 ||
                    static_cast<double>(running_ms_) < spec_.max_exec_seconds() * 1000;
-  if (more_trials && more_time && reason_ != exhausted_reason)
+  if (reason_ == exhausted_reason)
+    return fail(ErrorCode::failed_precondition, "experiment " + id_ + " has ended (" +
+                                                    std::string(word_of(phase_)) + ": " + reason_ +
+                                                    "): its tuner has nothing more to try");
+  if (more_trials && more_time)
     return {};
   return fail(ErrorCode::failed_precondition,
               "experiment " + id_ + " has ended (" + std::string(word_of(phase_)) +
@@ -438,9 +441,8 @@ Result<ExperimentEffects> ExperimentCore::on_stop_trial(Moment moment, std::uint
 
 Result<ExperimentEffects> ExperimentCore::on_enqueue(Moment moment, std::uint64_t request,
                                                      const std::string& parameters_json) {
-  if (has_ended(phase_))
-    return fail(ErrorCode::failed_precondition,
-                "experiment " + id_ + " has ended (" + std::string(word_of(phase_)) + ")");
+  if (auto possible = may_go_on(); !possible)
+    return tl::unexpected(possible.error());
   pb::Event event;
   event.mutable_trial_enqueued()->set_parameters_json(parameters_json);
   record(moment, std::move(event));

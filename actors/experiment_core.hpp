@@ -27,6 +27,9 @@ struct Moment {
   std::int64_t wall_ms = 0;
 };
 
+/// Of a DONE experiment that cannot go on: its tuner has nothing more to try.
+inline constexpr const char* exhausted_reason = "search space exhausted";
+
 // --- effects: performed in order; what follows an Append waits until it is durable --------------------------------
 
 struct Append {

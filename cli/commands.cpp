@@ -3,10 +3,12 @@
 #include <iostream>
 #include <thread>
 
+#include "actors/experiment_core.hpp"
 #include "cli/cli.hpp"
 #include "cli/control_socket.hpp"
 #include "cli/experiment_file.hpp"
 #include "cli/follow.hpp"
+#include "cli/json_output.hpp"
 #include "cli/local_server.hpp"
 #include "store/home_lock.hpp"
 
@@ -59,8 +61,9 @@ int done(const Common& common, const Result<pb::ControlResponse>& answer, const 
          const std::string& what) {
   if (!answer)
     return report(answer.error());
-  if (common.output == "json")
-    std::cout << to_json(Object{{"id", id}, {"done", what}}) << "\n";
+  if (common.output == "json")  // "stopped" of " stopped", "/3 stopped", ": spec.seed is now 7"
+    std::cout << to_json(Object{{"id", id}, {"done", what.substr(what.find_first_not_of(" :"))}})
+              << "\n";
   else
     std::cout << id << what << "\n";
   return exit_fine;
@@ -104,6 +107,34 @@ int command(const Common& common, const std::string& verb, const std::string& te
   return done(common, answer, *id, what);
 }
 
+std::int64_t ended_trials(const pb::ExperimentSummary& summary) {
+  const auto& counts = summary.counts();
+  return counts.succeeded() + counts.failed() + counts.early_stopped() + counts.killed();
+}
+
+/// An experiment that rests does not begin again by itself: who changed it is told how, on stderr.
+void say_how_to_go_on(const Common& common, const std::string& name, const std::string& id) {
+  auto reader = reader_of(home_folder(common));
+  auto summary = reader ? (*reader)->experiment(id) : tl::unexpected(reader.error());
+  if (!summary || summary->phase() == pb::PHASE_RUNNING || summary->phase() == pb::PHASE_PENDING ||
+      summary->reason() == exhausted_reason)
+    return;
+  const auto& spec = summary->spec();
+  bool has_trials =
+      summary->max_trial_num() == 0 || ended_trials(*summary) < summary->max_trial_num();
+  bool has_time = spec.max_exec_seconds() == 0 ||
+                  static_cast<double>(summary->running_ms()) < spec.max_exec_seconds() * 1000;
+  std::cerr << name << " is " << word_of(summary->phase());
+  if (!has_trials)
+    std::cerr << ", and has done all of its " << summary->max_trial_num()
+              << " trials: raise spec.maxTrialNum too, then: autotune resume " << name << "\n";
+  else if (!has_time)
+    std::cerr << ", and its time is over: raise spec.maxExecSeconds too, then: autotune resume "
+              << name << "\n";
+  else
+    std::cerr << "; go on with: autotune resume " << name << "\n";
+}
+
 int edit(const Common& common, const std::string& name, const std::vector<std::string>& changes) {
   auto id = id_of(common, name);
   if (!id)
@@ -121,7 +152,23 @@ int edit(const Common& common, const std::string& name, const std::vector<std::s
         code != exit_fine)
       return code;
   }
+  say_how_to_go_on(common, name, *id);
   return exit_fine;
+}
+
+/// What is enqueued is one of maxTrialNum trials: it waits in vain where all of them exist already.
+void say_what_it_waits_for(const Common& common, const std::string& name, const std::string& id) {
+  auto reader = reader_of(home_folder(common));
+  auto summary = reader ? (*reader)->experiment(id) : tl::unexpected(reader.error());
+  if (!summary)
+    return;
+  const auto& counts = summary->counts();
+  auto made = counts.pending() + counts.running() + ended_trials(*summary);
+  if (summary->max_trial_num() > 0 && made >= summary->max_trial_num())
+    std::cerr << name << " has begun all of its " << summary->max_trial_num()
+              << " trials: it will be tried once you raise spec.maxTrialNum (autotune edit)\n";
+  else
+    say_how_to_go_on(common, name, id);
 }
 
 int enqueue(const Common& common, const std::string& name, const std::string& parameters) {
@@ -131,7 +178,11 @@ int enqueue(const Common& common, const std::string& name, const std::string& pa
   pb::ControlRequest request;
   request.mutable_enqueue()->set_experiment_id(*id);
   request.mutable_enqueue()->set_parameters_json(parameters);
-  return done(common, ask_or_do(common, request), *id, ": will be tried next");
+  auto answer = ask_or_do(common, request);
+  int code = done(common, answer, *id, ": will be tried next");
+  if (answer)
+    say_what_it_waits_for(common, name, *id);
+  return code;
 }
 
 /// Tells what happens to an experiment of a server elsewhere until it is at rest, and gives run's exit code.

@@ -1,6 +1,8 @@
 // Phases, commands, time limits and restarts of an experiment.
 #include <catch2/catch.hpp>
 
+#include <algorithm>
+
 #include "experiment_driver.hpp"
 
 namespace autotune::test {
@@ -238,7 +240,26 @@ TEST_CASE("commands that an ended experiment cannot follow are refused", "[exper
   CHECK(one.did(one.core.on_pause(one.moment(), 1)) ==
         Words{"error: experiment small-abcde does not run (DONE)"});
   CHECK(one.did(one.core.on_enqueue(one.moment(), 1, "{}")) ==
-        Words{"error: experiment small-abcde has ended (DONE)"});
+        Words{"error: experiment small-abcde has ended (DONE); raise spec.maxTrialNum or "
+              "spec.maxExecSeconds with `autotune edit`, then resume it"});
+}
+
+TEST_CASE("what is enqueued where one may go on is tried after the resume", "[experiment]") {
+  ExperimentDriver one(small_spec(1, 1));
+  one.start();
+  one.run_trial(0);
+  one.result(0, 1, "Succeeded", 1);
+  one.did(one.core.on_edit(one.moment(), 1, "spec.maxTrialNum", "2"));
+  auto done = one.did(one.core.on_enqueue(one.moment(), 2, "{\"x\": 0.5}"));
+  REQUIRE(done.size() == 2);
+  CHECK(done[0].starts_with("append["));
+  CHECK(one.core.check_invariants().empty());
+  auto resumed = one.did(one.core.on_resume(one.moment(), 3));
+  CAPTURE(resumed);
+  CHECK(std::any_of(resumed.begin(), resumed.end(), [](const auto& effect) {
+    return effect.find("phase RUNNING") != std::string::npos;
+  }));
+  CHECK(std::find(resumed.begin(), resumed.end(), R"(suggest 1 from {"x":0.5})") != resumed.end());
 }
 
 TEST_CASE("a full disk pauses the experiment, and room lets it go on", "[experiment]") {

@@ -111,11 +111,15 @@ class Commands(EndToEnd):
 
     def test_edit_of_the_number_of_trials(self):
         child = self.start_work()
-        self.run_it("edit", "work", "--set", "spec.maxTrialNum=6", code=0)
+        self.assertEqual(self.run_it("edit", "work", "--set", "spec.maxTrialNum=6", code=0).stderr, "")
         self.let_go()
         self.finish(child, code=0)
         self.assertEqual(self.database.states("work"), ["Succeeded"] * 6)
-        self.run_it("edit", "work", "--set", "spec.maxTrialNum=7", code=0)
+        edited = self.run_it("edit", "work", "--set", "spec.trialConcurrency=3", code=0)
+        self.assertIn("work is DONE, and has done all of its 6 trials: raise spec.maxTrialNum", edited.stderr)
+        edited = self.run_it("edit", "work", "--set", "spec.maxTrialNum=7", "-o", "json", code=0)
+        self.assertIn("work is DONE; go on with: autotune resume work\n", edited.stderr)
+        json.loads(edited.stdout)
         self.run_it("resume", "work", code=0)
         self.assertEqual(self.database.states("work"), ["Succeeded"] * 7)
 
@@ -137,6 +141,23 @@ class Commands(EndToEnd):
         self.let_go()
         self.finish(child, code=0)
         self.assertEqual(len(self.database.trials("work")), 4, "it counts as one of maxTrialNum")
+
+    def test_enqueue_says_what_it_waits_for(self):
+        """Where all trials exist already, and where the experiment rests."""
+        child = self.start_work()
+        self.assertEqual(self.run_it("enqueue", "work", "--params", "{}", code=0).stderr, "")
+        self.run_it("edit", "work", "--set", "spec.maxTrialNum=2", code=0)
+        self.assertIn("begun all of its 2 trials: it will be tried once you raise spec.maxTrialNum",
+                      self.run_it("enqueue", "work", "--params", "{}", code=0).stderr)
+        self.let_go()
+        self.finish(child, code=0)
+        self.assertIn("raise spec.maxTrialNum", self.run_it("enqueue", "work", "--params", "{}", code=2).stderr)
+        self.run_it("edit", "work", "--set", "spec.maxTrialNum=5", code=0)
+        done = self.run_it("enqueue", "work", "--params", '{"x": 0.25}', "-o", "json", code=0)
+        self.assertIn("work is DONE; go on with: autotune resume work", done.stderr)
+        self.assertEqual(json.loads(done.stdout)["done"], "will be tried next")
+        self.run_it("resume", "work", code=0)
+        self.assertEqual(self.database.trials("work")[4]["parameters"], {"x": 0.25})
 
     def test_enqueue_refuses_what_the_space_does_not_hold(self):
         child = self.start_work()
