@@ -82,6 +82,10 @@ int show(const Common& common, const LogOptions& options) {
   auto trial = (*reader)->trial(experiment->id(), *number);
   if (!trial)
     return report(trial.error());
+  if (options.attempt > trial->attempt())
+    return report({ErrorCode::not_found, "trial " + options.target + " has no attempt " +
+                                             std::to_string(options.attempt) + "; its newest is " +
+                                             std::to_string(trial->attempt())});
   int attempt = options.attempt > 0 ? options.attempt : trial->attempt();
   auto folder = home / "trials" / experiment->id() / (std::to_string(*number) + "-" + trial->id()) /
                 std::to_string(attempt);

@@ -54,8 +54,8 @@ Result<void> describe(StoreReader& store, const std::vector<std::string>& words,
                       const OutputOptions& options) {
   bool of_trial = words.back().find('/') != std::string::npos;
   if (words.size() == 2) {
-    of_trial = words[0] == "trial";
-    if (!of_trial && words[0] != "experiment")
+    of_trial = words[0] == "trial" || words[0] == "trials";
+    if (!of_trial && words[0] != "experiment" && words[0] != "experiments")
       return fail(ErrorCode::invalid_argument,
                   "'" + words[0] + "' cannot be described; known are: experiment, trial");
   }

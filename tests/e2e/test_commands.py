@@ -247,6 +247,9 @@ class Commands(EndToEnd):
         self.assertIn("no server runs", self.run_it("apply", "-f", self.file, code=5).stderr)
         self.run_it("run", self.file, code=0)
         self.run_it("pause", "work", code=5)
+        self.assertIn("no attempt 7; its newest is 1", self.run_it("logs", "work/0", "--attempt", "7", code=4).stderr)
+        self.assertEqual(self.run_it("describe", "trials", "work/0", code=0).stdout,
+                         self.run_it("describe", "trial", "work/0", code=0).stdout)
         self.run_it("stop", "work/0", code=5)
 
     def test_exit_codes_of_wrong_usage(self):
