@@ -37,7 +37,8 @@ Error sqlite_error(int code, const std::string& message, const std::string& doin
     case SQLITE_READONLY:
     case SQLITE_PERM:
     case SQLITE_AUTH: return say(ErrorCode::unavailable, "; check the folder's permissions");
-    case SQLITE_TOOBIG:
+    case SQLITE_TOOBIG:  // no room will ever be enough: it must not hold up what comes behind it
+      return say(ErrorCode::invalid_argument, "; one value is larger than a row may be");
     case SQLITE_NOMEM: return say(ErrorCode::resource_exhausted, "");
     default: return say(ErrorCode::internal, "");
   }

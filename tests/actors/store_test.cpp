@@ -1,0 +1,197 @@
+// The store actor over the real database: one write that can never be made durable harms no other.
+#include <catch2/catch.hpp>
+
+#include <algorithm>
+#include <filesystem>
+
+#include <unistd.h>
+
+#include "actors/head.hpp"
+#include "actors/store.hpp"
+#include "one_thread.hpp"
+#include "store/sqlite.hpp"
+
+namespace autotune::test {
+
+namespace {
+
+pb::Event submitted(const std::string& name) {
+  pb::Event event;
+  event.mutable_experiment_submitted()->mutable_spec()->set_name(name);
+  return event;
+}
+
+pb::Event created(std::int64_t sequence) {
+  pb::Event event;
+  event.mutable_trial_created()->set_sequence(sequence);
+  event.mutable_trial_created()->set_parameters_json("{}");
+  return event;
+}
+
+pb::Event launched(std::int64_t sequence) {
+  pb::Event event;
+  event.mutable_attempt_launched()->set_sequence(sequence);
+  event.mutable_attempt_launched()->set_attempt(1);
+  return event;
+}
+
+AppendEvents append(const std::string& id, std::vector<pb::Event> events) {
+  return {id, {}, std::move(events)};
+}
+
+AddReports result(const std::string& id, Sequence sequence) {
+  pb::Report report;
+  report.set_sequence(sequence);
+  report.set_attempt(1);
+  report.set_replica("worker-0");
+  report.set_line(1);
+  report.set_kind(pb::REPORT_KIND_FINAL);
+  auto& metric = *report.add_metrics();
+  metric.set_name("default");
+  metric.set_value(1);
+  return {id, {report}};
+}
+
+/// Counts the commits that are tried.
+class CountingWriter final : public StoreWriter {
+ public:
+  CountingWriter(std::unique_ptr<StoreWriter> writer, int& commits)
+      : writer_(std::move(writer)), commits_(commits) {}
+  Result<void> commit(const std::vector<StoreWrite>& writes) override {
+    ++commits_;
+    return writer_->commit(writes);
+  }
+
+ private:
+  std::unique_ptr<StoreWriter> writer_;
+  int& commits_;
+};
+
+/// A store actor on one thread, over a database in a folder of its own.
+class Bench {
+ public:
+  Bench() {
+    auto name = (std::filesystem::temp_directory_path() / "autotune-store-XXXXXX").string();
+    REQUIRE(::mkdtemp(name.data()) != nullptr);
+    folder_ = name;
+    configure(config_);
+    actors_ = std::make_unique<OneThread>(config_, now_);
+    WriterOptions options;
+    options.synchronous = Synchronous::normal;
+    options.reserve_bytes = 0;
+    auto writer = open_writer(database_path(folder_), options);
+    REQUIRE(writer);
+    auto counting = std::make_shared<CountingWriter>(std::move(*writer), commits);
+    store_ = spawn_store(
+        actors_->system(), counting, [](bool) {}, false);
+    auto opened = open_reader(database_path(folder_));
+    REQUIRE(opened);
+    reader = std::move(*opened);
+  }
+  ~Bench() {
+    compat::anon_send(store_, atom::shut_down_v);
+    run();
+    store_ = nullptr;
+    reader.reset();
+    actors_.reset();
+    std::error_code ignored;
+    std::filesystem::remove_all(folder_, ignored);
+  }
+
+  std::unique_ptr<caf::scoped_actor> client() {
+    return std::make_unique<caf::scoped_actor>(actors_->system());
+  }
+  void write(caf::scoped_actor& from, std::uint64_t token, StoreWrite what) {
+    compat::send(from.ptr(), store_, Write{token, std::move(what)});
+  }
+  /// Until nothing is left to do, timers included.
+  void run() {
+    actors_->run();
+    for (auto next = actors_->next_timer(); next; next = actors_->next_timer()) {
+      actors_->advance(*next - now_);
+      now_ = std::max(now_, *next);
+      actors_->run();
+    }
+  }
+  /// "1 2!": the tokens that were answered, in order; refused ones with a mark.
+  std::string answers(caf::scoped_actor& to) {
+    std::string text;
+    bool more = true;
+    while (more)
+      to->receive(
+          [&](const Stored& stored) {
+            text += (text.empty() ? "" : " ") + std::to_string(stored.token) +
+                    (stored.error ? "!" : "");
+          },
+          caf::after(std::chrono::seconds(0)) >> [&] { more = false; });
+    return text;
+  }
+
+  int commits = 0;
+  std::unique_ptr<StoreReader> reader;
+
+ private:
+  std::filesystem::path folder_;
+  caf::actor_system_config config_;
+  Time now_ = Time{} + std::chrono::hours(1);
+  std::unique_ptr<OneThread> actors_;
+  StoreActor store_;
+};
+
+}  // namespace
+
+TEST_CASE("a write that can never be durable fails alone in its commit", "[store]") {
+  Bench bench;
+  auto a = bench.client(), b = bench.client(), c = bench.client();
+  bench.write(*a, 1, append("a-11111", {submitted("a")}));
+  bench.write(*b, 1, append("b-22222", {submitted("b")}));
+  bench.write(*c, 1, append("c-33333", {submitted("c"), created(0), launched(0)}));
+  bench.run();
+  CHECK(bench.commits == 1);
+
+  bench.write(*a, 2, append("a-11111", {created(0)}));
+  bench.write(*b, 2, append("b-22222", {created(0), created(0)}));
+  bench.write(*b, 3, append("b-22222", {created(1)}));  // after a gap it would tell another story
+  bench.write(*c, 2, result("c-33333", 0));
+  bench.write(*a, 3, append("a-11111", {created(1)}));
+  bench.run();
+  CHECK(bench.answers(*a) == "1 2 3");
+  CHECK(bench.answers(*b) == "1 2! 3!");
+  CHECK(bench.answers(*c) == "1 2");
+  CHECK(bench.reader->events("a-11111")->size() == 3);
+  CHECK(bench.reader->events("b-22222")->size() == 1);
+  CHECK(bench.reader->reports("c-33333", 0, pb::REPORT_KIND_FINAL)->size() == 1);
+
+  // Whoever replays that experiment writes as somebody else.
+  auto again = bench.client();
+  bench.write(*again, 1, append("b-22222", {created(0)}));
+  bench.run();
+  CHECK(bench.answers(*again) == "1");
+}
+
+TEST_CASE("halves find the one bad write among many", "[store]") {
+  const std::uint64_t count = 300;
+  const std::uint64_t bad = GENERATE(1, 2, 150, 300);
+  Bench bench;
+  auto good = bench.client(), other = bench.client();
+  bench.write(*good, 0, append("a-11111", {submitted("a")}));
+  bench.write(*other, 0, append("b-22222", {submitted("b")}));
+  bench.run();
+  bench.commits = 0;
+  std::string expected;
+  for (std::uint64_t i = 1; i <= count; ++i) {
+    if (i == bad)
+      bench.write(*other, 1, append("b-22222", {pb::Event()}));  // an event that says nothing
+    else
+      bench.write(*good, i, append("a-11111", {created(static_cast<std::int64_t>(i))}));
+    if (i != bad)
+      expected += (expected.empty() ? "" : " ") + std::to_string(i);
+  }
+  bench.run();
+  CHECK(bench.answers(*other) == "1!");
+  CHECK(bench.answers(*good) == expected);
+  CHECK(bench.reader->trials("a-11111")->size() == count - 1);
+  CHECK(bench.commits <= 100);  // log2(300)^2; not one for each
+}
+
+}  // namespace autotune::test
