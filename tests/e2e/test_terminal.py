@@ -67,7 +67,6 @@ class Terminal(EndToEnd):
         self.assertIn("running 0  pending 0  succeeded 4  failed 0", plain)
         self.assertRegex(plain, r"best 1  trial \d  x: 0\.\d+")
         self.assertRegex(shown, r"\x1b\[32mSucceeded")
-        self.assertRegex(shown, r"about .* left")
         self.assertRegex(plain, r"4/4 +DONE *\n")  # nothing is left then
 
     def test_no_color_keeps_the_table_without_colours(self):
