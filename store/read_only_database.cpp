@@ -85,10 +85,14 @@ void ReadOnlyDatabase::RemoveFolder::operator()(const fs::path* folder) const {
 }
 
 Result<ReadOnlyDatabase> ReadOnlyDatabase::open(const fs::path& path) {
-  std::error_code error;
-  if (!fs::exists(path, error))
-    return fail(ErrorCode::not_found, "there is no database " + path.string() +
-                                          ": nothing has been run in this home yet");
+  if (::access(path.c_str(), R_OK) != 0) {
+    if (errno == ENOENT || errno == ENOTDIR)
+      return fail(ErrorCode::not_found, "there is no database " + path.string() +
+                                            ": nothing has been run in this home yet");
+    return fail(ErrorCode::failed_precondition,
+                "cannot read " + path.string() + ": " + std::strerror(errno) +
+                    "; it is another user's, so choose a home of your own by --home");
+  }
   try {
     ReadOnlyDatabase out;
     try {

@@ -273,6 +273,15 @@ class Mounts(EndToEnd):
             return self.check_mapped("this machine does not allow mounts to us", *self.NOBODY, *closed)
         return self.check_mapped("this machine does not allow mounts to us", *self.NOBODY)
 
+    def test_the_home_of_another_user_is_closed(self):
+        self.be_nobody()
+        os.chown(self.home, 0, 0)
+        for arguments in (["get", "experiments"], ["run", self.file, "--volume", f"my-claim={self.data}"]):
+            done = self.run_by(self.NOBODY, *arguments)
+            self.assertEqual(done.returncode, 2, done.stderr)
+            self.assertIn("ermission", done.stderr)
+            self.assertIn("--home", done.stderr)
+
     def test_replaced_paths_where_the_folder_is_missing(self):
         self.point.rmdir()
         self.check_mapped("there is no such folder on this machine to mount it at")
