@@ -194,11 +194,18 @@ struct SpawnSlot {
 
 namespace {
 
+/// TSan's clone() tells the child's thread to ignore locks: with our memory that thread would be ours.
+#if defined(__SANITIZE_THREAD__)
+constexpr bool may_share_memory = false;
+#else
+constexpr bool may_share_memory = true;
+#endif
+
 /// The child's pid, or -1. A kernel that refuses to begin it in its cgroup lets it enter by itself.
 int clone_child(SpawnJob& job, SpawnSlot& slot, Plan& plan, int& pidfd) {
   // vfork's way (our memory, we wait until exec) costs no copy of page tables. Mounts need a process of its own.
-  int flags =
-      CLONE_VFORK | CLONE_PIDFD | CLONE_CHILD_SETTID | SIGCHLD | (plan.mounts ? 0 : CLONE_VM);
+  int flags = CLONE_VFORK | CLONE_PIDFD | CLONE_CHILD_SETTID | SIGCHLD |
+              (plan.mounts || !may_share_memory ? 0 : CLONE_VM);
   auto* tid = const_cast<pid_t*>(&slot.child);
   if (job.cgroup) {
     int pid = clone_into_cgroup(child, slot.stack, stack_bytes, flags, &plan, pidfd, tid,
