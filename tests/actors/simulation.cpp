@@ -4,6 +4,8 @@
 #include <algorithm>
 #include <iostream>
 
+#include <caf/actor_registry.hpp>
+
 namespace autotune::test {
 
 using std::chrono::milliseconds;
