@@ -34,6 +34,8 @@ AlgorithmInfo qmc_row();
 AlgorithmInfo pbt_row();
 // forest_rows.cpp
 AlgorithmInfo smac_row();
+// gp_rows.cpp
+AlgorithmInfo gp_row();
 // cma_rows.cpp
 AlgorithmInfo cma_es_row();
 // assessor_rows.cpp

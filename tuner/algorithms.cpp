@@ -8,10 +8,9 @@ namespace autotune {
 
 namespace {
 
-const std::vector<std::string> absent_names{
-    "MetisTuner", "Metis",        "GPTuner", "GP",        "PPOTuner",  "PPO",  "Hyperband",
-    "BOHB",       "Curvefitting", "ASHA",    "Threshold", "DNGOTuner", "DNGO",
-};
+const std::vector<std::string> absent_names{"MetisTuner", "Metis",     "PPOTuner",     "PPO",
+                                            "Hyperband",  "BOHB",      "Curvefitting", "ASHA",
+                                            "Threshold",  "DNGOTuner", "DNGO"};
 
 bool same_name(std::string_view a, std::string_view b) { return lower_case(a) == lower_case(b); }
 
@@ -28,9 +27,9 @@ std::string_view name_of(AlgorithmKind kind) {
 
 const std::vector<AlgorithmInfo>& algorithms() {
   static const std::vector<AlgorithmInfo> rows{
-      auto_row(), tpe_row(),       random_row(), grid_row(),   batch_row(), anneal_row(),
-      smac_row(), evolution_row(), qmc_row(),    cma_es_row(), pbt_row(),   median_stop_row(),
-  };
+      auto_row(),   tpe_row(),         random_row(),    grid_row(), batch_row(),
+      anneal_row(), smac_row(),        evolution_row(), qmc_row(),  cma_es_row(),
+      pbt_row(),    median_stop_row(), gp_row()};
   return rows;
 }
 
