@@ -100,6 +100,7 @@ void ExperimentCore::pump(Moment moment, ExperimentEffects& effects) {
   bool forced = initial_used_ < spec_.initial_trials_json_size() || !enqueued_.empty();
   if (!asking_ && wants_new_trial(moment.now) && (forced || (!not_yet_ && !exhausted_))) {
     asking_ = true;
+    told_since_asked_ = false;
     Suggest ask{next_sequence_, std::nullopt};
     if (forced) {
       const auto& text = initial_used_ < spec_.initial_trials_json_size()
@@ -127,7 +128,7 @@ ExperimentEffects ExperimentCore::on_suggested(Moment moment, Sequence sequence,
     return effects;
   asking_ = false;
   if (std::holds_alternative<NotYet>(ask)) {
-    not_yet_ = true;
+    not_yet_ = !told_since_asked_;
   } else if (std::holds_alternative<Exhausted>(ask)) {
     exhausted_ = true;
   } else if (phase_ == pb::PHASE_RUNNING && winding_ == Winding::none &&
@@ -457,6 +458,7 @@ void ExperimentCore::end_trial(Moment moment, Live& live, pb::TrialState state,
                                                            : TrialOutcome::failed;
   record(moment, std::move(event));  // `live` is gone from here on
   not_yet_ = false;
+  told_since_asked_ = true;
   effects.push_back(TellEnded{std::move(trial)});
 }
 

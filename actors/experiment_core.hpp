@@ -246,8 +246,9 @@ class ExperimentCore {
   std::optional<Time> running_since_;
   std::optional<Time> next_touch_;
   bool asking_ = false;
-  std::string asked_for_;  // origin of the trial that is being asked for
-  bool not_yet_ = false;   // the tuner wants to be told more first
+  std::string asked_for_;          // origin of the trial that is being asked for
+  bool not_yet_ = false;           // the tuner wants to be told more first
+  bool told_since_asked_ = false;  // an answer of NotYet did not know that yet
   bool exhausted_ = false;
   Winding winding_ = Winding::none;
   std::string winding_reason_;

@@ -99,6 +99,16 @@ TEST_CASE("a tuner that wants results first is asked again when there are some",
   CHECK(one.result(0, 1, "Succeeded", 1).back() == "suggest 1");
 }
 
+TEST_CASE("a tuner that waited for a result that has come since is asked again", "[experiment]") {
+  ExperimentDriver one(small_spec(9, 2));
+  one.start();
+  one.run_trial(0);  // trial 1 is being asked for
+  one.result(0, 1, "Succeeded", 1);
+  CHECK(one.did(one.core.on_suggested(one.moment(), 1, NotYet{})).back() == "suggest 1");
+  one.did(one.core.on_suggested(one.moment(), 1, NotYet{}));  // of all that was told
+  CHECK(one.core.phase() == pb::PHASE_ERROR);
+}
+
 TEST_CASE("a tuner that waits for results that cannot come is an error", "[experiment]") {
   ExperimentDriver one(small_spec(9, 2));
   one.start();
