@@ -38,7 +38,14 @@ AlgorithmInfo smac_row();
 AlgorithmInfo gp_row();
 // cma_rows.cpp
 AlgorithmInfo cma_es_row();
+// scheduler_rows.cpp
+AlgorithmInfo asha_row();
+AlgorithmInfo bohb_row();
+AlgorithmInfo hyperband_row();
 // assessor_rows.cpp
+AlgorithmInfo asha_stop_row();
+AlgorithmInfo curve_stop_row();
 AlgorithmInfo median_stop_row();
+AlgorithmInfo threshold_row();
 
 }  // namespace autotune

@@ -32,6 +32,12 @@ struct TunerSetting {
   std::string folder;  ///< the experiment's, for what its trials share; empty where it has none
 };
 
+/// What an assessor is made from.
+struct AssessorSetting {
+  Arguments arguments;                        ///< checked
+  Direction direction = Direction::minimize;  ///< for arguments that speak of values as reported
+};
+
 /// One algorithm: the row that `autotune algorithms` prints, that classArgs are checked against,
 /// and that makes it.
 struct AlgorithmInfo {
@@ -49,7 +55,7 @@ struct AlgorithmInfo {
   /// Why its trials must not be ended by an assessor; empty where they may.
   std::string refuse_assessor;
   std::function<std::unique_ptr<Tuner>(const TunerSetting&)> make_tuner;  ///< tuners and advisors
-  std::function<std::unique_ptr<Assessor>(const Arguments&)> make_assessor;  ///< assessors
+  std::function<std::unique_ptr<Assessor>(const AssessorSetting&)> make_assessor;  ///< assessors
 };
 
 /// All algorithms that can be used, in the order in which they are listed.

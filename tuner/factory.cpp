@@ -150,8 +150,9 @@ void check_space(const AlgorithmInfo& row, const SearchSpace& space,
 void check_slot(const Slot& slot, std::vector<AlgorithmError>& errors) {
   const auto* row = slot.find();
   auto kind = std::string(name_of(slot.kind));
-  auto usable = names_of(slot.kind == AlgorithmKind::assessor ? AlgorithmKind::assessor
-                                                              : AlgorithmKind::tuner);
+  auto usable = slot.kind == AlgorithmKind::assessor
+                    ? names_of(AlgorithmKind::assessor)
+                    : names_of(AlgorithmKind::tuner) + ", " + names_of(AlgorithmKind::advisor);
   if (row == nullptr && known_but_absent(slot.name)) {
     errors.push_back({slot.name_path, kind + " '" + slot.name +
                                           "' is not in this version yet; use one of: " + usable});
@@ -160,7 +161,8 @@ void check_slot(const Slot& slot, std::vector<AlgorithmError>& errors) {
   if (row == nullptr) {
     std::vector<std::string> names;
     for (const auto& r : algorithms())
-      names.push_back(r.name);
+      if ((r.kind == AlgorithmKind::assessor) == (slot.kind == AlgorithmKind::assessor))
+        names.push_back(r.name);
     auto near = nearest_name(slot.name, names);
     errors.push_back(
         {slot.name_path,
@@ -259,8 +261,9 @@ Result<std::unique_ptr<Assessor>> make_assessor(const pb::ExperimentSpec& spec) 
   if (!errors.empty())
     return tl::unexpected(joined(errors));
   const auto* row = slot->find();
-  auto inner = row->make_assessor(Arguments(*slot->args(), row->arguments));
-  return std::make_unique<DirectedAssessor>(std::move(inner), direction_of(spec));
+  auto direction = direction_of(spec);
+  auto inner = row->make_assessor({Arguments(*slot->args(), row->arguments), direction});
+  return std::make_unique<DirectedAssessor>(std::move(inner), direction);
 }
 
 std::string deciding_algorithm(const pb::ExperimentSpec& spec) {

@@ -238,7 +238,7 @@ TEST_CASE("algorithms NAME tells all of one, by name or alias", "[cli][algorithm
     auto text = shell("$AUTOTUNE algorithms " + name);
     CHECK(text.exit_code == 0);
     CHECK_THAT(text.text, Catch::StartsWith(info.name + " (") && Catch::Contains(info.source));
-    auto object = json(shell("$AUTOTUNE algorithms -o json " + info.name).text);
+    auto object = json(shell("$AUTOTUNE algorithms -o json " + name).text);
     for (std::size_t i = 0; i < info.arguments.size(); ++i) {
       const auto& argument = object.find("arguments")->as_array()->at(i);
       CHECK(text_at(argument, "name") == info.arguments[i].name);

@@ -58,7 +58,7 @@ inline Trial ended(Sequence sequence, Value parameters, double value) {
 
 /// Runs trials by `workers` at once with random durations. `finish` sets outcome and value of a
 /// running trial. Gives the trials in the order of their ends, fewer than `budget` where the space
-/// is used up.
+/// is used up. Throws where the tuner waits for nothing.
 inline std::vector<Trial> drive(Tuner& tuner, std::size_t budget, std::size_t workers, int seed,
                                 const std::function<void(Trial&)>& finish) {
   Rng rng(mix_bits(static_cast<std::uint64_t>(seed) + 90000));
@@ -71,9 +71,14 @@ inline std::vector<Trial> drive(Tuner& tuner, std::size_t budget, std::size_t wo
   while (done.size() < budget) {
     while (more && pending.size() < workers && static_cast<std::size_t>(next) < budget) {
       auto answer = tuner.ask(next, pending);
-      more = !std::holds_alternative<Exhausted>(answer);
-      if (!std::holds_alternative<Suggestion>(answer))
-        break;  // NotYet: asked again after the next end
+      if (std::holds_alternative<NotYet>(answer)) {
+        if (pending.empty())
+          throw std::logic_error("NotYet, though nothing runs: an experiment would end in error");
+        break;  // asked again after the next end
+      }
+      more = std::holds_alternative<Suggestion>(answer);
+      if (!more)
+        break;
       pending.push_back(running(next++, std::get<Suggestion>(answer)));
       until.push_back(now + 0.5 + rng.uniform());
     }

@@ -50,17 +50,17 @@ TEST_CASE("an unknown name is answered with the nearest and with all") {
 }
 
 TEST_CASE("algorithms of the file format that this version lacks are refused by name") {
-  for (const char* name : {"MetisTuner", "PPOTuner", "Hyperband", "BOHB"}) {
+  for (const char* name : {"MetisTuner", "PPOTuner", "DNGO"}) {
     auto text = only_error(spec_of(name));
     CHECK(text.find("is not in this version yet; use one of: Auto, TPE") != std::string::npos);
   }
   pb::ExperimentSpec spec;
-  spec.mutable_advisor()->set_name("BOHB");
+  spec.mutable_advisor()->set_name("DNGO");
   CHECK(only_error(spec).find(
-            "advisor.builtinAdvisorName: advisor 'BOHB' is not in this version") == 0);
-  CHECK(only_error(with_assessor(spec_of("TPE"), "Curvefitting")) ==
-        "assessor.builtinAssessorName: assessor 'Curvefitting' is not in this version yet; use one "
-        "of: Medianstop");
+            "advisor.builtinAdvisorName: advisor 'DNGO' is not in this version") == 0);
+  CHECK(only_error(with_assessor(spec_of("TPE"), "Hyperband")) ==
+        "assessor.builtinAssessorName: assessor 'Hyperband' is unknown; known are: Medianstop, "
+        "Curvefitting, ASHA, Threshold");
   pb::ExperimentSpec command;
   command.mutable_tuner()->add_command("mine");
   CHECK(only_error(command).find("tuner.command: ") == 0);
@@ -185,7 +185,7 @@ TEST_CASE("the assessor follows the direction of the tuner") {
   low.intermediates = {{0, 0.6}};
   CHECK_FALSE(assessor->assess(low));
   CHECK(make_assessor(spec_of("TPE")).value() == nullptr);
-  CHECK_FALSE(make_assessor(with_assessor(spec_of("TPE"), "Curvefitting")));
+  CHECK_FALSE(make_assessor(with_assessor(spec_of("TPE"), "Curvefit")));
 }
 
 TEST_CASE("every algorithm's table is complete") {
