@@ -39,6 +39,8 @@ class Grower {
       auto job = std::move(jobs.back());
       jobs.pop_back();
       settle(job);
+      if (tree_.nodes[job.node].variance == 0)
+        continue;  // nothing to tell apart
       auto split = best_split(job.trials);
       if (split.dimension < 0)
         continue;
