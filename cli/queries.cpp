@@ -9,6 +9,7 @@
 #include "cli/columns.hpp"
 #include "cli/describe.hpp"
 #include "cli/export_trials.hpp"
+#include "cli/importance.hpp"
 #include "cli/local_server.hpp"
 #include "cli/tables.hpp"
 
@@ -50,7 +51,7 @@ Result<std::pair<std::string, Sequence>> parse_trial(const std::string& text) {
   return std::pair{text.substr(0, slash), *number};
 }
 
-Result<void> describe(StoreReader& store, const std::vector<std::string>& words,
+Result<void> describe(StoreReader& store, const std::vector<std::string>& words, bool importance,
                       const OutputOptions& options) {
   bool of_trial = words.back().find('/') != std::string::npos;
   if (words.size() == 2) {
@@ -59,6 +60,11 @@ Result<void> describe(StoreReader& store, const std::vector<std::string>& words,
       return fail(ErrorCode::invalid_argument,
                   "'" + words[0] + "' cannot be described; known are: experiment, trial");
   }
+  if (importance && of_trial)
+    return fail(ErrorCode::invalid_argument,
+                "--importance is of an experiment's parameters; write: describe EXP --importance");
+  if (importance)
+    return write_importance(store, words.back(), options, std::cout);
   if (!of_trial)
     return describe_experiment(store, words.back(), options, std::cout);
   auto trial = parse_trial(words.back());
@@ -130,10 +136,13 @@ void add_queries(CLI::App& app, Common& common, int& exit_code) {
   auto* tell = add_verb(app, common, "describe",
                         "Everything about an experiment or a trial, and why it waits");
   tell->add_option("WHAT", *words, "EXP, or trial EXP/SEQ")->required()->expected(1, 2);
+  auto importance = std::make_shared<bool>(false);
+  tell->add_flag("--importance", *importance,
+                 "Instead: which parameters the objective depends on, from 10 results on");
   add_output_option(*tell, common, {"json"});
-  tell->callback([&common, &exit_code, words] {
+  tell->callback([&common, &exit_code, words, importance] {
     exit_code = ask(common, [&](StoreReader& store, const OutputOptions& options) {
-      return describe(store, *words, options);
+      return describe(store, *words, *importance, options);
     });
   });
 

@@ -173,7 +173,13 @@ class ExperimentReader {
     const auto* node = spec.find("trainingConfig");
     if (node == nullptr) {
       if (spec_.launcher().kind() != "simulated")
-        spec.missing("trainingConfig", "what a trial runs: {type, tasks: [...]}");
+        return spec.missing("trainingConfig", "what a trial runs: {type, tasks: [...]}");
+      // Somebody has to report: one worker, which runs nothing.
+      auto& training = *spec_.mutable_training_config();
+      training.set_type("generic");
+      auto& task = *training.add_tasks();
+      task.set_role("worker");
+      task.set_replicas(1);
       return;
     }
     TrainingContext context;

@@ -225,6 +225,23 @@ class Commands(EndToEnd):
         self.assertEqual(self.database.states("other"), ["Succeeded", "Succeeded"])
         self.assertEqual([trial["attempt"] for trial in self.database.trials("other")], [1, 1])
 
+    # --- importance
+
+    def test_importance_of_parameters(self):
+        space = {"x": {"_type": "uniform", "_value": [0, 1]}, "y": {"_type": "uniform", "_value": [0, 1]},
+                 "idle": {"_type": "choice", "_value": ["a", "b"]}}
+        spec = experiment("sums", [], maxTrialNum=60, trialConcurrency=4, searchSpace=space,
+                          tuner={"builtinTunerName": "Random"},
+                          launcher={"kind": "simulated", "durationSeconds": 0, "objective": "3 * x + y"})
+        self.run_it("run", self.write("sums.json", spec), code=0)
+        told = json.loads(self.run_it("describe", "sums", "--importance", "-o", "json", code=0).stdout)
+        shares = {one["name"]: one["importance"] for one in told["parameters"]}
+        self.assertEqual((told["objective"], told["trials"], list(shares)[0]), ("default", 60, "x"))
+        self.assertGreater(shares["x"], 0.6)  # 9 / 10 in the limit of many trials
+        self.assertLess(shares["idle"], 0.1)
+        self.assertIn("x", self.run_it("describe", "sums", "--importance", code=0).stdout)
+        self.assertIn("describe EXP --importance", self.run_it("describe", "sums/3", "--importance", code=2).stderr)
+
     # --- exit codes
 
     def test_exit_codes_where_nothing_is_found(self):
