@@ -230,7 +230,7 @@ class Commands(EndToEnd):
     def test_importance_of_parameters(self):
         space = {"x": {"_type": "uniform", "_value": [0, 1]}, "y": {"_type": "uniform", "_value": [0, 1]},
                  "idle": {"_type": "choice", "_value": ["a", "b"]}}
-        spec = experiment("sums", [], maxTrialNum=60, trialConcurrency=4, searchSpace=space,
+        spec = experiment("sums", shell("true"), maxTrialNum=60, trialConcurrency=4, space=space,
                           tuner={"builtinTunerName": "Random"},
                           launcher={"kind": "simulated", "durationSeconds": 0, "objective": "3 * x + y"})
         self.run_it("run", self.write("sums.json", spec), code=0)
