@@ -137,7 +137,16 @@ class Database:
     def rows(self, query, *arguments):
         if not self._path.exists():
             return []
-        connection = sqlite3.connect(f"file:{self._path}?mode=ro", uri=True, timeout=30)
+        try:
+            return self._read("ro", query, arguments)
+        except sqlite3.OperationalError as error:
+            # What a killed writer left in the WAL has to be recovered, which needs a connection that may write.
+            if "readonly" not in str(error):
+                raise
+            return self._read("rw", query, arguments)
+
+    def _read(self, mode, query, arguments):
+        connection = sqlite3.connect(f"file:{self._path}?mode={mode}", uri=True, timeout=30)
         connection.row_factory = sqlite3.Row
         try:
             return [dict(row) for row in connection.execute(query, arguments)]
