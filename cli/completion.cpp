@@ -158,7 +158,7 @@ void add_values(const CLI::Option& option, const std::filesystem::path& home,
                 const std::string& word, Candidates& found) {
   for (const auto& choice : words_of(option))
     found.push_back({choice, ""});
-  auto name = option.get_single_name();
+  const auto& name = option.get_single_name();
   auto type = option.get_type_name();
   if (name == "EXP" || name == "TRIAL" || name == "WHAT") {
     if (word.find('/') != std::string::npos)

@@ -114,7 +114,7 @@ Result<void> write_trials_csv(const std::vector<pb::TrialSummary>& trials, const
   heading.insert(heading.end(), {"attempt", "node", "createdAt", "startedAt", "endedAt",
                                  "durationSeconds", "reason"});
   if (intermediate != nullptr)
-    heading.push_back("intermediate");
+    heading.emplace_back("intermediate");
   csv_row(heading, out);
   for (const auto& trial : trials) {
     std::vector<std::string> named(metrics.names().size());

@@ -61,7 +61,7 @@ Result<void> trials_table(StoreReader& store, const pb::ExperimentSummary& exper
   std::vector<std::string> heading{"SEQ", "ID", "STATE", "TIME", "LATEST", "FINAL"};
   if (wide)
     heading.insert(heading.end(), {"REPORTS", "ATTEMPT", "NODE", "CREATED", "STARTED", "ENDED"});
-  heading.push_back("PARAMETERS");
+  heading.emplace_back("PARAMETERS");
   Columns columns(heading);
   for (const auto& trial : trials) {
     std::optional<double> latest;

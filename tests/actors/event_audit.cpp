@@ -131,9 +131,9 @@ void EventAudit::read_trial(const pb::Event& event) {
 void EventAudit::close() {
   if (phase == pb::PHASE_DONE && reason.empty() &&
       ended() != std::max<std::int64_t>(spec.max_trial_num(), ended()))
-    problems.push_back("the total is not maxTrialNum");
+    problems.emplace_back("the total is not maxTrialNum");
   if (static_cast<std::size_t>(ended()) > trials.size())
-    problems.push_back("more trials ended than were created");
+    problems.emplace_back("more trials ended than were created");
 }
 
 }  // namespace autotune::test

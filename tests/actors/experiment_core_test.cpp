@@ -95,7 +95,7 @@ TEST_CASE("a tuner that wants results first is asked again when there are some",
   one.start();
   one.run_trial(0);
   CHECK(one.did(one.core.on_suggested(one.moment(), 1, NotYet{})) == Words{"append[started 0/1]"});
-  CHECK(one.tick() == Words{});
+  CHECK(one.tick().empty());
   CHECK(one.result(0, 1, "Succeeded", 1).back() == "suggest 1");
 }
 

@@ -91,7 +91,7 @@ SimulationOptions plain(pb::ExperimentSpec spec, SimulatedBehaviour behaviour) {
 
 std::vector<std::string> parameters_of(Simulation& simulation) {
   simulation.run();
-  CHECK(simulation.problems == std::vector<std::string>{});
+  CHECK(simulation.problems == std::vector<std::string>{});  // NOLINT: shows them
   return simulation.audit(simulation.only().id).parameters;
 }
 
@@ -160,7 +160,7 @@ TEST_CASE("maxTrialSeconds and activeDeadlineSeconds act within 200 ms", "[simul
     spec.mutable_training_config()->mutable_run_policy()->set_active_deadline_seconds(3.3);
   Simulation simulation(plain(spec, lasting(10min)));
   simulation.run();
-  CHECK(simulation.problems == std::vector<std::string>{});
+  CHECK(simulation.problems == std::vector<std::string>{});  // NOLINT: shows them
   CHECK(first_end(simulation) >= 3300ms);
   CHECK(first_end(simulation) <= 3500ms);
   CHECK(simulation.audit(simulation.only().id).trials.at(0).last_end.outcome() ==
@@ -190,7 +190,7 @@ TEST_CASE("maxExecSeconds acts within 200 ms, a pause and a crash do not count",
     simulation.ask(command("plain", "resume"), nullptr);
   }
   simulation.run_until(begin + 10min);
-  CHECK(simulation.problems == std::vector<std::string>{});
+  CHECK(simulation.problems == std::vector<std::string>{});  // NOLINT: shows them
   auto end = time_of(simulation, [](const pb::Event& event) {
     return event.has_phase_changed() && event.phase_changed().phase() == pb::PHASE_TIMEOUT;
   });

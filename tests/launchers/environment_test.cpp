@@ -68,9 +68,9 @@ TEST_CASE("any program sees its trial in the environment", "[environment]") {
   auto plan = shell_plan("true", 3);
   plan.set_attempt(2);
   Setting setting(plan);
-  setting.base.push_back("AUTOTUNE_TRIAL_ID=outer");  // `autotune run` inside a trial
-  setting.base.push_back("AUTOTUNE_REPORT_URL=outer");
-  setting.base.push_back("PYTHONPATH=/mine");
+  setting.base.emplace_back("AUTOTUNE_TRIAL_ID=outer");  // `autotune run` inside a trial
+  setting.base.emplace_back("AUTOTUNE_REPORT_URL=outer");
+  setting.base.emplace_back("PYTHONPATH=/mine");
   auto seen = variables(*setting.command());
   CHECK(seen["AUTOTUNE_EXPERIMENT_ID"] == "test-abcde");
   CHECK(seen["AUTOTUNE_EXPERIMENT_NAME"] == "test");
@@ -93,7 +93,7 @@ TEST_CASE("PWD is where a program starts, not where we were started", "[environm
     plan.mutable_options()->set_folder("/base");
     container_of(plan).set_working_dir(working_dir);
     Setting setting(plan);
-    setting.base.push_back("PWD=/elsewhere");
+    setting.base.emplace_back("PWD=/elsewhere");
     return variables(*setting.command())["PWD"];
   };
   CHECK(pwd_in("") == "/base");

@@ -24,8 +24,8 @@ TEST_CASE("the last line that says something is the last line", "[job_folder]") 
   CHECK(last_line_in("Traceback\nModuleNotFoundError: No module named 'x'\n\n  \n") ==
         "ModuleNotFoundError: No module named 'x'");
   CHECK(last_line_in("no newline at the end") == "no newline at the end");
-  CHECK(last_line_in("") == "");
-  CHECK(last_line_of("/nowhere/at/all", {}) == "");
+  CHECK(last_line_in("").empty());
+  CHECK(last_line_of("/nowhere/at/all", {}).empty());
 }
 
 TEST_CASE("a last line is made fit for a terminal", "[job_folder]") {
