@@ -1,4 +1,5 @@
 #include "tuner/algorithm_rows.hpp"
+#include "tuner/auto.hpp"
 #include "tuner/tpe.hpp"
 
 namespace autotune {
@@ -84,11 +85,14 @@ AlgorithmInfo auto_row() {
   row.name = "Auto";
   row.aliases = {"AutoTuner"};
   row.summary =
-      "The default. Today: TPE (joint over all parameters) after a Latin hypercube as start.";
+      "The default: a Gaussian process and TPE in turn while there are few trials of few "
+      "parameters, "
+      "else TPE.";
+  row.source = "GPTuner and TPE of this table";
   row.arguments = {optimize_mode(), seed_argument()};
   row.default_direction = std::nullopt;
   row.make_tuner = [](const TunerSetting& s) {
-    return std::make_unique<TpeTuner>(s.space, s.seed, TpeOptions{});
+    return std::make_unique<AutoTuner>(s.space, s.seed);
   };
   return row;
 }
