@@ -32,6 +32,7 @@ AlgorithmInfo anneal_row();
 AlgorithmInfo evolution_row();
 AlgorithmInfo qmc_row();
 AlgorithmInfo pbt_row();
+AlgorithmInfo ppo_row();
 // forest_rows.cpp
 AlgorithmInfo smac_row();
 // gp_rows.cpp

@@ -33,6 +33,11 @@ bool close(double a, double b, double scale) {
   return std::abs(a - b) <= tolerance * std::max(scale, 1e-300);
 }
 
+/// An input_choice of which no candidate may be chosen.
+bool chooses_none(const Parameter& p) {
+  return std::find(p.n_chosen.begin(), p.n_chosen.end(), 0) != p.n_chosen.end();
+}
+
 std::string text_of(double x) { return to_json(Value::real(x)); }
 
 }  // namespace
@@ -49,6 +54,9 @@ Dimension::Dimension(const Parameter& parameter) : parameter_(&parameter), level
   if (listed()) {
     discrete_ = true;
     levels_ = static_cast<double>(p.branches.empty() ? p.choices.size() : p.branches.size());
+    if (p.type == T::input_choice && chooses_none(p))
+      levels_ =
+          p.n_chosen.size() > 1 ? levels_ + 1 : 1;  // "none" is the last level, or the only one
   } else if (p.type == T::randint) {
     discrete_ = true;
     offset_ = std::ceil(p.low);
@@ -161,7 +169,7 @@ Value Dimension::value_at(double u) const {
   if (parameter_->type == ParameterType::randint)
     return Value::integer(static_cast<std::int64_t>(number_at(u)));
   if (listed())
-    return nested() ? Value() : parameter_->choices[static_cast<std::size_t>(level_at(u))];
+    return nested() ? Value() : listed_value(static_cast<std::size_t>(level_at(u)));
   return Value::real(number_at(u));
 }
 
@@ -191,6 +199,47 @@ std::optional<double> Dimension::unit_of_number(double x) const {
   return x > 0 ? std::optional(unit_of_latent(std::log(x))) : std::nullopt;
 }
 
+/// A layer_choice is {"_value": name, "_idx": i}, an input_choice the same with lists of one or none;
+/// where none is all that may be chosen, an empty list.
+Value Dimension::listed_value(std::size_t level) const {
+  const auto& p = *parameter_;
+  if (p.type == ParameterType::choice)
+    return p.choices[level];
+  if (p.type == ParameterType::layer_choice)
+    return Object{{"_value", p.choices[level]},
+                  {"_idx", Value::integer(static_cast<std::int64_t>(level))}};
+  if (chooses_none(p) && p.n_chosen.size() == 1)
+    return Array{};
+  if (level == p.choices.size())
+    return Object{{"_value", Array{}}, {"_idx", Array{}}};
+  return Object{{"_value", Array{p.choices[level]}},
+                {"_idx", Array{Value::integer(static_cast<std::int64_t>(level))}}};
+}
+
+std::optional<double> Dimension::unit_of_listed(const Value& value) const {
+  const auto& p = *parameter_;
+  if (p.type == ParameterType::choice) {
+    auto found = std::find(p.choices.begin(), p.choices.end(), value);
+    if (found == p.choices.end())
+      return std::nullopt;
+    return unit_of_level(static_cast<double>(found - p.choices.begin()));
+  }
+  const auto* object = value.as_object();
+  for (std::size_t level = 0; level < static_cast<std::size_t>(levels_); ++level) {
+    auto own = listed_value(level);
+    bool same = value == own;
+    if (const auto* names = own.find("_value"); names != nullptr && object != nullptr) {
+      const auto* given = value.find("_value");
+      const auto* index = value.find("_idx");
+      same = object->size() == 2 && given != nullptr && *given == *names && index != nullptr &&
+             *index == *own.find("_idx");
+    }
+    if (same)
+      return unit_of_level(static_cast<double>(level));
+  }
+  return std::nullopt;
+}
+
 std::optional<double> Dimension::unit_of(const Value& value) const {
   const auto& p = *parameter_;
   if (nested()) {
@@ -201,12 +250,8 @@ std::optional<double> Dimension::unit_of(const Value& value) const {
         return unit_of_level(static_cast<double>(i));
     return std::nullopt;
   }
-  if (listed()) {
-    auto found = std::find(p.choices.begin(), p.choices.end(), value);
-    if (found == p.choices.end())
-      return std::nullopt;
-    return unit_of_level(static_cast<double>(found - p.choices.begin()));
-  }
+  if (listed())
+    return unit_of_listed(value);
   auto number = value.to_double();
   return number ? unit_of_number(*number) : std::nullopt;
 }
@@ -222,8 +267,11 @@ std::string Dimension::expectation() const {
   if (p.type == ParameterType::randint)
     return "a whole number from " + to_json(Value::integer(static_cast<std::int64_t>(offset_))) +
            " to " + to_json(Value::integer(static_cast<std::int64_t>(offset_ + levels_ - 1)));
-  if (listed())
+  if (p.type == ParameterType::choice)
     return "one of " + to_json(Value(Array(p.choices)));
+  if (listed())
+    return "of the form " + to_json(listed_value(0)) + ", with one of " +
+           to_json(Value(Array(p.choices)));
   std::string text = p.q > 0             ? "a multiple of " + text_of(p.q)
                      : log_ && !bounded_ ? "a positive number"
                                          : "a number";

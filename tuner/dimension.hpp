@@ -25,8 +25,8 @@ class Dimension {
   explicit Dimension(const Parameter& parameter);
 
   const Parameter& parameter() const { return *parameter_; }
-  /// Values without an order: choice, nested or not.
-  bool categorical() const { return parameter_->type == ParameterType::choice; }
+  /// Values without an order: choice, nested or not, layer_choice and input_choice.
+  bool categorical() const { return listed(); }
   bool nested() const { return !parameter_->branches.empty(); }
   /// Takes a countable number of values.
   bool discrete() const { return discrete_; }
@@ -58,6 +58,8 @@ class Dimension {
 
  private:
   bool listed() const;
+  std::optional<double> unit_of_listed(const Value& value) const;
+  Value listed_value(std::size_t level) const;
   double latent_at(double u) const;
   double unit_of_latent(double y) const;
   double emit_level(double k) const;

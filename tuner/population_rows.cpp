@@ -2,6 +2,7 @@
 #include "tuner/anneal.hpp"
 #include "tuner/evolution.hpp"
 #include "tuner/pbt.hpp"
+#include "tuner/ppo.hpp"
 #include "tuner/qmc.hpp"
 
 namespace autotune {
@@ -26,6 +27,21 @@ std::unique_ptr<Tuner> make_pbt(const TunerSetting& s) {
   options.resample_probability = s.arguments.real("resample_probability");
   options.fraction = s.arguments.real("fraction");
   return std::make_unique<PbtTuner>(s.space, s.seed, std::move(options));
+}
+
+std::unique_ptr<Tuner> make_ppo(const TunerSetting& s) {
+  PpoOptions options;
+  options.trials_per_update = s.arguments.integer("trials_per_update");
+  options.epochs_per_update = s.arguments.integer("epochs_per_update");
+  options.minibatch_size = s.arguments.integer("minibatch_size");
+  options.ent_coef = s.arguments.real("ent_coef");
+  options.lr = s.arguments.real("lr");
+  options.vf_coef = s.arguments.real("vf_coef");
+  options.max_grad_norm = s.arguments.real("max_grad_norm");
+  options.gamma = s.arguments.real("gamma");
+  options.lam = s.arguments.real("lam");
+  options.cliprange = s.arguments.real("cliprange");
+  return std::make_unique<PpoTuner>(s.space, s.seed, options);
 }
 
 ArgumentInfo share_argument(std::string name, Value fallback, std::string meaning, double most) {
@@ -137,6 +153,31 @@ AlgorithmInfo pbt_row() {
   row.refuse_assessor =
       "PBTTuner needs each trial's checkpoint and result, so none may be ended early";
   row.make_tuner = make_pbt;
+  return row;
+}
+
+AlgorithmInfo ppo_row() {
+  AlgorithmInfo row;
+  row.name = "PPOTuner";
+  row.aliases = {"PPO"};
+  row.summary = "A network that learns by reinforcement to choose layers and inputs.";
+  row.source = "Schulman et al. 2017, Proximal Policy Optimization Algorithms";
+  row.types = {ParameterType::layer_choice, ParameterType::input_choice};
+  row.arguments = {
+      optimize_mode(),
+      seed_argument(),
+      whole_argument("trials_per_update", 20, "So many ended trials make a batch.", 1, 1e5),
+      whole_argument("epochs_per_update", 4, "So often each batch is learned from.", 1, 1e3),
+      whole_argument("minibatch_size", 4, "So many trials make a step of the optimiser.", 1, 1e5),
+      share_argument("ent_coef", Value::real(0), "Weight of the entropy: keeps choices open.", 1e3),
+      positive_argument("lr", 3e-4, "Learning rate of the optimiser (Adam).", 1),
+      share_argument("vf_coef", Value::real(0.5), "Weight of the critic's loss.", 1e3),
+      positive_argument("max_grad_norm", 0.5, "Longer gradients are shortened to this.", 1e6),
+      share_argument("gamma", Value::real(0.99), "Discount of later steps' rewards.", 1),
+      share_argument("lam", Value::real(0.95), "Decay of the advantage estimate (GAE).", 1),
+      positive_argument("cliprange", 0.2, "How far the odds may move in one update.", 10)};
+  row.default_direction = Direction::maximize;
+  row.make_tuner = make_ppo;
   return row;
 }
 

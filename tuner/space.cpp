@@ -234,7 +234,8 @@ std::uint64_t Space::key(const Point& point) const {
     if (!active(point, i))
       continue;
     double level = d.discrete() ? d.level_at(point[i]) : point[i];
-    if (d.categorical() && !d.nested()) {  // a value that is listed twice counts as its first place
+    if (d.parameter().type == ParameterType::choice &&
+        !d.nested()) {  // a value that is listed twice counts as its first place
       const auto& choices = d.parameter().choices;
       level = static_cast<double>(
           std::find(choices.begin(), choices.end(), choices[static_cast<std::size_t>(level)]) -

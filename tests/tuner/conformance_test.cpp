@@ -51,6 +51,16 @@ bool advises(const std::string& name) {
 /// checkpoint; so it may repeat points and never ends by itself.
 bool repeats(const std::string& name) { return name == "PBTTuner"; }
 
+/// Searches layer_choice and input_choice alone.
+bool builds(const std::string& name) { return name == "PPOTuner"; }
+
+/// 7 * 7 * 7 * 4 * 3 = 4116 networks.
+SearchSpace networks() {
+  std::vector<Value> inputs{std::string("a"), std::string("b"), std::string("c")};
+  return {{layer("l1", 7), layer("l2", 7), layer("l3", 7), input("i1", inputs, {0, 1}),
+           input("i2", inputs, {1})}};
+}
+
 bool nests(const std::string& name) {
   return find_algorithm(name, {AlgorithmKind::tuner, AlgorithmKind::advisor})->nested;
 }
@@ -60,6 +70,8 @@ bool nests(const std::string& name) {
 SearchSpace space_for(const std::string& name, SearchSpace space, int members) {
   if (lists(name))
     return list_space(members);
+  if (builds(name))
+    return networks();
   if (!nests(name))
     std::erase_if(space.parameters, [](const auto& p) { return !p.branches.empty(); });
   return space;
@@ -67,6 +79,8 @@ SearchSpace space_for(const std::string& name, SearchSpace space, int members) {
 
 /// A space of 36 points.
 SearchSpace space_of_36(const std::string& name) {
+  if (builds(name))
+    return {{layer("l", 9), input("i", {std::string("a"), std::string("b"), number("3")}, {0, 1})}};
   return space_for(name, nests(name) ? finite_space() : finite_plain_space(), 36);
 }
 
@@ -286,6 +300,11 @@ TEST_CASE("one parameter and two hundred are searched alike", "[conformance]") {
     space.parameters.push_back(i % 2 == 0
                                    ? bounded("x" + std::to_string(i), T::uniform, -1, 1)
                                    : choice("x" + std::to_string(i), {true, std::string("b")}));
+  if (builds(name)) {
+    space.parameters.clear();
+    for (int i = 0; i < count; ++i)
+      space.parameters.push_back(layer("x" + std::to_string(i), count == 1 ? 50 : 2));
+  }
   auto tuner = make(name, space, 11);
   auto trials = drive(*tuner, 40, 4, 8, succeed);
   REQUIRE(trials.size() == 40);
@@ -300,8 +319,10 @@ TEST_CASE("a space of one point ends after it, a point of equal bounds included"
     return;
   auto p = GENERATE(choice("x", {number("1")}), bounded("x", T::uniform, 2, 2),
                     bounded("x", T::randint, 4, 5), bounded("x", T::quniform, 0, 1, 10));
-  if (lists(name) && p.type != T::choice)
+  if ((lists(name) || builds(name)) && p.type != T::choice)
     return;
+  if (builds(name))
+    p = layer("x", 1);
   auto tuner = make(name, {{p}}, 1);
   auto trials = drive(*tuner, 10, 3, 9, succeed);
   if (!advises(name))

@@ -44,6 +44,24 @@ inline Parameter nested(std::string name, std::vector<Branch> branches) {
   return p;
 }
 
+inline Parameter layer(std::string name, int count) {
+  Parameter p;
+  p.name = std::move(name);
+  p.type = ParameterType::layer_choice;
+  for (int i = 0; i < count; ++i)
+    p.choices.push_back("op" + std::to_string(i));
+  return p;
+}
+
+inline Parameter input(std::string name, std::vector<Value> candidates, std::vector<int> n_chosen) {
+  Parameter p;
+  p.name = std::move(name);
+  p.type = ParameterType::input_choice;
+  p.choices = std::move(candidates);
+  p.n_chosen = std::move(n_chosen);
+  return p;
+}
+
 inline Value number(const char* text) { return Number{text}; }
 
 /// Every type that is not PPO's, and a choice that opens spaces two levels deep.
