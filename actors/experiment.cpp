@@ -77,7 +77,8 @@ ExperimentActor::behavior_type ExperimentState::make_behavior() {
 Result<void> ExperimentState::begin() {
   if (tuner_)
     return {};
-  auto algorithms = context_.make_algorithms(core_->spec(), core_->seed());
+  auto folder = context_.folder_of ? context_.folder_of(core_->id()) : std::string();
+  auto algorithms = context_.make_algorithms(core_->spec(), core_->seed(), folder);
   if (!algorithms)
     return tl::unexpected(algorithms.error());
   tuner_ = caf::actor_cast<TunerActor>(

@@ -20,8 +20,9 @@ struct ExperimentContext {
   PlacementActor placement;
   std::map<std::string, NodeAgentActor> agents;  ///< by node name
   std::function<std::int64_t()> wall_ms;         ///< for people
-  std::function<Result<Algorithms>(const pb::ExperimentSpec&, std::int64_t seed)> make_algorithms;
-  Watcher watcher;                 ///< may be empty
+  MakeAlgorithms make_algorithms;
+  std::function<std::string(const std::string& experiment_id)> folder_of;  ///< may be empty
+  Watcher watcher;                                                         ///< may be empty
   MeasureStorage measure_storage;  ///< may be empty: then quotas are not watched
   bool strict_resources = false;
   ExperimentLimits limits;

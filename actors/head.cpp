@@ -27,11 +27,12 @@ void configure_types() {
 
 void configure(caf::actor_system_config&) { configure_types(); }
 
-Result<Algorithms> make_algorithms(const pb::ExperimentSpec& spec, std::int64_t seed) {
+Result<Algorithms> make_algorithms(const pb::ExperimentSpec& spec, std::int64_t seed,
+                                   const std::string& folder) {
   auto space = read_search_space(spec.search_space_json());
   if (!space)
     return tl::unexpected(space.error());
-  auto tuner = make_tuner(spec, *space, seed);
+  auto tuner = make_tuner(spec, *space, seed, folder);
   if (!tuner)
     return tl::unexpected(tuner.error());
   auto assessor = make_assessor(spec);
@@ -94,6 +95,7 @@ Head spawn_head(caf::actor_system& system, HeadOptions options) {
   context.experiment.wall_ms = options.wall_ms ? options.wall_ms : system_wall_ms;
   context.experiment.make_algorithms =
       options.make_algorithms ? options.make_algorithms : autotune::make_algorithms;
+  context.experiment.folder_of = options.folder_of;
   context.experiment.watcher = options.watcher;
   context.experiment.measure_storage = options.measure_storage;
   context.experiment.strict_resources = options.strict_resources;

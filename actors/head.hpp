@@ -19,8 +19,9 @@ struct HeadOptions {
   std::function<std::int64_t()> wall_ms;  ///< empty: the system's clock
   std::function<Result<void>(const std::string& experiment_id)> remove_folders;  ///< may be empty
   MeasureStorage measure_storage;  ///< may be empty: then quotas (spec.storage) are not watched
-  std::function<Result<Algorithms>(const pb::ExperimentSpec&, std::int64_t)>
-      make_algorithms;        ///< empty: by name
+  MakeAlgorithms make_algorithms;  ///< empty: by name
+  /// The folder of an experiment, where its trials may share files; may be empty.
+  std::function<std::string(const std::string& experiment_id)> folder_of;
   std::uint64_t id_seed = 0;  ///< of experiment IDs; 0: from the system's entropy
   bool strict_resources = false;
   bool detached = true;  ///< store and agent on threads of their own; false in tests on one thread
@@ -48,7 +49,8 @@ void configure(caf::actor_system_config& config);
 Head spawn_head(caf::actor_system& system, HeadOptions options);
 
 /// The algorithms that a spec names, by tuner/factory.
-Result<Algorithms> make_algorithms(const pb::ExperimentSpec& spec, std::int64_t seed);
+Result<Algorithms> make_algorithms(const pb::ExperimentSpec& spec, std::int64_t seed,
+                                   const std::string& folder);
 
 /// Whether a spec can run here, as far as algorithms and their search space say; all that is wrong in one text.
 Result<void> admit(const pb::ExperimentSpec& spec);

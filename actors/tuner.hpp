@@ -18,6 +18,10 @@ struct Algorithms {
   std::function<Result<Value>(const Value& partial, Sequence sequence)> complete;
 };
 
+/// Makes an experiment's; `folder` is where its trials may share files (empty: none).
+using MakeAlgorithms = std::function<Result<Algorithms>(
+    const pb::ExperimentSpec&, std::int64_t seed, const std::string& folder)>;
+
 /// State of the TUNER actor. What an algorithm throws becomes an error for the experiment; the server lives on.
 class TunerState {
  public:

@@ -145,6 +145,9 @@ Result<std::unique_ptr<LocalServer>> LocalServer::start(ServerOptions options) {
       return fail(ErrorCode::unavailable, (home / "trials" / id).string() + ": " + code.message());
     return {};
   };
+  head.folder_of = [home = options.home](const std::string& id) {
+    return std::filesystem::absolute(home / "trials" / id).string();
+  };
   head.measure_storage = [home = options.home](const std::string& id) -> Result<std::int64_t> {
     auto reader = open_reader(database_path(home));
     if (!reader)
