@@ -180,6 +180,8 @@ class ExperimentReader {
       auto& task = *training.add_tasks();
       task.set_role("worker");
       task.set_replicas(1);
+      task.mutable_container()->set_name("worker");
+      task.set_template_json(R"({"spec":{"containers":[{"name":"worker"}]}})");
       return;
     }
     TrainingContext context;

@@ -220,6 +220,15 @@ TEST_CASE("a launcher is a name or a mapping whose rest is kept", "[config]") {
       "  searchSpace: '{\"x\": {\"_type\": \"uniform\", \"_value\": [0, 1]}}'\n",
       "f");
   CHECK(printed(file).empty());
+  REQUIRE(file.experiments.size() == 1);
+  const auto& training = file.experiments[0].spec.training_config();
+  REQUIRE(training.tasks_size() == 1);  // somebody has to report
+  CHECK(training.tasks(0).replicas() == 1);
+  auto text = print_spec(file.experiments[0].spec);
+  auto again = load_text(text, "f");
+  CHECK(printed(again).empty());
+  REQUIRE(again.experiments.size() == 1);
+  CHECK(print_spec(again.experiments[0].spec) == text);
 }
 
 TEST_CASE("what a cluster exports is accepted", "[config]") {
