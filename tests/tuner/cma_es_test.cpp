@@ -13,37 +13,10 @@ using namespace autotune;
 using namespace autotune::test;
 using T = ParameterType;
 
-namespace {
-
-SearchSpace cube(int n) {
-  SearchSpace space;
-  for (int i = 0; i < n; ++i)
-    space.parameters.push_back(bounded("x" + std::to_string(i), T::uniform, 0, 1));
-  return space;
-}
-
-double sphere(const Value& parameters) {
-  double sum = 0;
-  for (const auto& [name, value] : *parameters.as_object())
-    sum += std::pow(value.to_double().value() - 0.3, 2);
-  return sum;
-}
-
-double best_on_sphere(const std::string& name, const std::string& args, std::size_t workers) {
-  auto tuner = make(name, cube(5), 3, args, GOAL_MINIMIZE);
-  double best = 1e9;
-  for (const auto& t :
-       drive(*tuner, 300, workers, 1, [](Trial& t) { t.final_value = sphere(t.parameters); }))
-    best = std::min(best, *t.final_value);
-  return best;
-}
-
-}  // namespace
-
 TEST_CASE("CMA-ES finds a sphere's optimum, with one worker and with eight") {
   auto workers = GENERATE(std::size_t{1}, std::size_t{8});
-  CHECK(best_on_sphere("CMA-ES", "{}", workers) < 1e-3);
-  CHECK(best_on_sphere("Random", "{}", workers) > 1e-3);
+  CHECK(best_on_sphere(5, 300, "CMA-ES", "{}", workers) < 1e-3);
+  CHECK(best_on_sphere(5, 300, "Random", "{}", workers) > 1e-3);
 }
 
 TEST_CASE("CMA-ES learns a narrow slanted valley as the covariance of its steps") {

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <algorithm>
+#include <cmath>
 #include <cstdint>
 #include <functional>
 #include <limits>
@@ -11,6 +12,7 @@
 #include <vector>
 
 #include "problems.hpp"
+#include "spaces.hpp"
 #include "tuner/factory.hpp"
 #include "tuner/rng.hpp"
 
@@ -108,6 +110,36 @@ inline std::vector<double> best_so_far(Tuner& tuner, const Problem& problem, int
     least = std::min(least, *trial.final_value);
     best.push_back(least);
   }
+  return best;
+}
+
+/// The mean regret of a tuner's best trial over a few seeds.
+inline double mean_regret(const std::string& name, const Problem& problem, int seeds,
+                          std::size_t budget, std::size_t workers) {
+  double sum = 0;
+  for (int seed = 0; seed < seeds; ++seed)
+    sum += problem.regret(best_so_far(*make(name, problem.space, seed, "{}", GOAL_MINIMIZE),
+                                      problem, seed, budget, workers)
+                              .back());
+  return sum / seeds;
+}
+
+/// Squared distance from the point whose coordinates are all 0.3.
+inline double sphere(const Value& parameters) {
+  double sum = 0;
+  for (const auto& [name, value] : *parameters.as_object())
+    sum += std::pow(value.to_double().value() - 0.3, 2);
+  return sum;
+}
+
+/// The least loss that a tuner finds on the sphere.
+inline double best_on_sphere(int dimensions, std::size_t budget, const std::string& name,
+                             const std::string& args, std::size_t workers) {
+  auto tuner = make(name, cube(dimensions), 3, args, GOAL_MINIMIZE);
+  double best = 1e9;
+  for (const auto& t :
+       drive(*tuner, budget, workers, 1, [](Trial& t) { t.final_value = sphere(t.parameters); }))
+    best = std::min(best, *t.final_value);
   return best;
 }
 

@@ -14,13 +14,6 @@ using T = ParameterType;
 
 namespace {
 
-SearchSpace box(int n) {
-  SearchSpace space;
-  for (int i = 0; i < n; ++i)
-    space.parameters.push_back(bounded("x" + std::to_string(i), T::uniform, 0, 1));
-  return space;
-}
-
 Value all_at(int n, double x) {
   Object object;
   for (int i = 0; i < n; ++i)
@@ -41,7 +34,7 @@ int count_at(const Ask& answer, double x) {
 }  // namespace
 
 TEST_CASE("a child is the best of a few, with a change or a few", "[evolution]") {
-  auto tuner = make("Evolution", box(20), 1, R"({"optimize_mode": "minimize"})");
+  auto tuner = make("Evolution", cube(20), 1, R"({"optimize_mode": "minimize"})");
   for (int i = 0; i < 32; ++i)
     tuner->tell(ended(i, all_at(20, i == 5 ? 0.25 : 0.75), i == 5 ? 0 : 1));
   int kept = 0;
@@ -59,7 +52,7 @@ TEST_CASE("a child is the best of a few, with a change or a few", "[evolution]")
 
 TEST_CASE("the oldest member dies, however good", "[evolution]") {
   auto tuner =
-      make("Evolution", box(20), 1, R"({"optimize_mode": "minimize", "population_size": 12})");
+      make("Evolution", cube(20), 1, R"({"optimize_mode": "minimize", "population_size": 12})");
   tuner->tell(ended(0, all_at(20, 0.25), -100));
   auto from_first = [&] {
     int count = 0;
@@ -75,7 +68,7 @@ TEST_CASE("the oldest member dies, however good", "[evolution]") {
 }
 
 TEST_CASE("population_size of one climbs from the last result", "[evolution]") {
-  auto tuner = make("Evolution", box(20), 1, R"({"population_size": 1})");
+  auto tuner = make("Evolution", cube(20), 1, R"({"population_size": 1})");
   tuner->tell(ended(0, all_at(20, 0.3), 1));
   CHECK(count_at(tuner->ask(1, {}), 0.3) > 10);
 }
@@ -103,7 +96,7 @@ TEST_CASE("what a changed branch opens is drawn anew", "[evolution]") {
 
 TEST_CASE("no request waits, however many stand beside a small population", "[evolution]") {
   // Origin: nni-compat.md 3.6: NNI's last queued request waits for ever.
-  auto tuner = make("Evolution", box(2), 1, R"({"population_size": 2})");
+  auto tuner = make("Evolution", cube(2), 1, R"({"population_size": 2})");
   std::vector<Trial> pending;
   for (Sequence i = 0; i < 50; ++i) {
     auto answer = tuner->ask(i, pending);
@@ -114,7 +107,7 @@ TEST_CASE("no request waits, however many stand beside a small population", "[ev
 
 TEST_CASE("trials of the user's join the population", "[evolution]") {
   // Origin: nni-compat.md 3.6: NNI passes over imported data.
-  auto tuner = make("Evolution", box(20), 1);
+  auto tuner = make("Evolution", cube(20), 1);
   for (int i = 0; i < 12; ++i) {
     auto theirs = ended(i, all_at(20, 0.3), 1);
     theirs.own = false;
@@ -124,8 +117,8 @@ TEST_CASE("trials of the user's join the population", "[evolution]") {
 }
 
 TEST_CASE("Evolution's arguments are checked, PPO's parameters refused", "[evolution]") {
-  CHECK(check_algorithms(spec_of("evolution", R"({"population_size": 100})"), box(1)).empty());
-  auto errors = check_algorithms(spec_of("EvolutionTuner", R"({"population_size": 0})"), box(1));
+  CHECK(check_algorithms(spec_of("evolution", R"({"population_size": 100})"), cube(1)).empty());
+  auto errors = check_algorithms(spec_of("EvolutionTuner", R"({"population_size": 0})"), cube(1));
   REQUIRE(errors.size() == 1);
   CHECK(errors[0].message == "is 0, must be a whole number in [1, 99999]");
   Parameter layer;

@@ -13,31 +13,8 @@ using T = ParameterType;
 
 namespace {
 
-SearchSpace cube(int n) {
-  SearchSpace space;
-  for (int i = 0; i < n; ++i)
-    space.parameters.push_back(bounded("x" + std::to_string(i), T::uniform, 0, 1));
-  return space;
-}
-
 double x_of(const Ask& answer, const char* name = "x0") {
   return std::get<Suggestion>(answer).parameters.find(name)->to_double().value();
-}
-
-double sphere(const Value& parameters) {
-  double sum = 0;
-  for (const auto& [name, value] : *parameters.as_object())
-    sum += std::pow(value.to_double().value() - 0.3, 2);
-  return sum;
-}
-
-double best_on_sphere(const std::string& name, const std::string& args, std::size_t workers) {
-  auto tuner = make(name, cube(4), 3, args, GOAL_MINIMIZE);
-  double best = 1e9;
-  for (const auto& t :
-       drive(*tuner, 40, workers, 1, [](Trial& t) { t.final_value = sphere(t.parameters); }))
-    best = std::min(best, *t.final_value);
-  return best;
 }
 
 Value at(double x) { return Value(Object{{"x0", Value::real(x)}}); }
@@ -46,8 +23,8 @@ Value at(double x) { return Value(Object{{"x0", Value::real(x)}}); }
 
 TEST_CASE("GPTuner finds a sphere's optimum in forty trials") {
   auto workers = GENERATE(std::size_t{1}, std::size_t{4});
-  CHECK(best_on_sphere("GPTuner", "{}", workers) < 2e-3);
-  CHECK(best_on_sphere("Random", "{}", workers) > 2e-3);
+  CHECK(best_on_sphere(4, 40, "GPTuner", "{}", workers) < 2e-3);
+  CHECK(best_on_sphere(4, 40, "Random", "{}", workers) > 2e-3);
 }
 
 TEST_CASE("GPTuner takes all of NNI's arguments, whole numbers for reals too") {
@@ -55,13 +32,13 @@ TEST_CASE("GPTuner takes all of NNI's arguments, whole numbers for reals too") {
   const char* manual = R"({"optimize_mode": "minimize", "utility": "ei", "kappa": 5, "xi": 0,
       "nu": 2.5, "alpha": 1e-6, "cold_start_num": 10, "selection_num_warm_up": 100000,
       "selection_num_starting_points": 250})";
-  CHECK(best_on_sphere("GP", manual, 1) == best_on_sphere("GPTuner", "{}", 1));
+  CHECK(best_on_sphere(4, 40, "GP", manual, 1) == best_on_sphere(4, 40, "GPTuner", "{}", 1));
   auto utility = GENERATE("ucb", "poi");
   auto args = std::string(R"({"kappa": 2, "utility": ")") + utility + "\"}";
-  CHECK(best_on_sphere("GPTuner", args, 1) < 0.05);
-  CHECK(best_on_sphere("GPTuner", args, 1) != best_on_sphere("GPTuner", "{}", 1));
+  CHECK(best_on_sphere(4, 40, "GPTuner", args, 1) < 0.05);
+  CHECK(best_on_sphere(4, 40, "GPTuner", args, 1) != best_on_sphere(4, 40, "GPTuner", "{}", 1));
   auto nu = GENERATE("0.5", "1.5");
-  CHECK(best_on_sphere("GPTuner", std::string(R"({"nu": )") + nu + "}", 1) < 0.05);
+  CHECK(best_on_sphere(4, 40, "GPTuner", std::string(R"({"nu": )") + nu + "}", 1) < 0.05);
 }
 
 TEST_CASE("GPTuner refuses arguments out of range") {

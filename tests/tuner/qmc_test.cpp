@@ -15,13 +15,6 @@ using T = ParameterType;
 
 namespace {
 
-SearchSpace box(int n) {
-  SearchSpace space;
-  for (int i = 0; i < n; ++i)
-    space.parameters.push_back(bounded("x" + std::to_string(i), T::uniform, 0, 1));
-  return space;
-}
-
 std::vector<std::vector<double>> points_of(const Tuner& tuner, Sequence n, Sequence from = 0) {
   std::vector<std::vector<double>> points;
   for (Sequence i = from; i < from + n; ++i) {
@@ -63,7 +56,7 @@ TEST_CASE("the Sobol numbers are those that are published", "[qmc]") {
 
 TEST_CASE("every axis is filled evenly in all dimensions, scrambled or not", "[qmc]") {
   for (const char* args : {"{}", R"({"scramble": false})"}) {
-    auto tuner = make("QMC", box(300), 5, args);
+    auto tuner = make("QMC", cube(300), 5, args);
     // Without scrambling point 0, the corner, is left out, so that the first full block starts at 63.
     auto points = points_of(*tuner, 64, std::string(args) == "{}" ? 64 : 63);
     for (std::size_t i = 0; i < 300; ++i) {
@@ -77,28 +70,28 @@ TEST_CASE("every axis is filled evenly in all dimensions, scrambled or not", "[q
 
 TEST_CASE("the first two dimensions are a net: each of 64 boxes of any shape holds a point",
           "[qmc]") {
-  auto points = points_of(*make("QMC", box(2), 9), 64);
+  auto points = points_of(*make("QMC", cube(2), 9), 64);
   for (int a : {1, 2, 4, 8, 16, 32, 64})
     CHECK(filled(points, 0, 1, a, 64 / a) == 64);
 }
 
 TEST_CASE("a block of further dimensions is filled as the first one, in another order", "[qmc]") {
-  auto points = points_of(*make("QMC", box(130), 9), 64);
+  auto points = points_of(*make("QMC", cube(130), 9), 64);
   for (int a : {2, 8, 32})
     CHECK(filled(points, 128, 129, a, 64 / a) == 64);
   CHECK(filled(points, 0, 128, 8, 8) > 32);  // on the diagonal it would be 8
 }
 
 TEST_CASE("an answer depends on seed and sequence alone", "[qmc]") {
-  auto one = make("QMC", box(3), 9);
-  auto two = make("QMC", box(3), 9);
+  auto one = make("QMC", cube(3), 9);
+  auto two = make("QMC", cube(3), 9);
   auto theirs = std::get<Suggestion>(one->ask(0, {}));
   two->tell(ended(0, theirs.parameters, 1));
   std::vector<Trial> pending{running(1, theirs)};
   CHECK(one->ask(7, {}) == two->ask(7, pending));
-  CHECK(one->ask(7, {}) != make("QMC", box(3), 10)->ask(7, {}));
+  CHECK(one->ask(7, {}) != make("QMC", cube(3), 10)->ask(7, {}));
   auto plain = [&](std::int64_t seed) {
-    return make("QMC", box(3), seed, R"({"scramble": false})");
+    return make("QMC", cube(3), seed, R"({"scramble": false})");
   };
   CHECK(plain(9)->ask(7, {}) == plain(10)->ask(7, {}));
   CHECK(points_of(*plain(9), 1)[0] == std::vector<double>{0.5, 0.5, 0.5});
@@ -109,7 +102,7 @@ TEST_CASE("an integral is nearer than by independent draws", "[qmc]") {
     double sum = 0;
     for (int seed = 0; seed < 20; ++seed) {
       double mean = 0;
-      for (const auto& p : points_of(*make(name, box(5), seed), 128))
+      for (const auto& p : points_of(*make(name, cube(5), seed), 128))
         mean += p[0] * p[1] + p[2] * p[2] + std::sin(p[3]) * p[4];
       sum += std::abs(mean / 128 - (0.25 + 1.0 / 3 + (1 - std::cos(1.0)) / 2)) / 20;
     }
@@ -121,7 +114,7 @@ TEST_CASE("an integral is nearer than by independent draws", "[qmc]") {
 TEST_CASE("QMC takes nested spaces, and refuses PPO's parameters", "[qmc]") {
   CHECK(
       check_algorithms(spec_of("qmc", R"({"scramble": true, "seed": 4})"), mixed_space()).empty());
-  auto errors = check_algorithms(spec_of("QMC", R"({"scramble": 1})"), box(1));
+  auto errors = check_algorithms(spec_of("QMC", R"({"scramble": 1})"), cube(1));
   REQUIRE(errors.size() == 1);
   CHECK(errors[0].message == "is 1, must be true or false");
   Parameter layer;

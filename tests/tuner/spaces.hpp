@@ -1,6 +1,7 @@
 // Search spaces that the tests of tuner/ share.
 #pragma once
 
+#include <string>
 #include <utility>
 #include <vector>
 
@@ -63,6 +64,14 @@ inline Parameter input(std::string name, std::vector<Value> candidates, std::vec
 }
 
 inline Value number(const char* text) { return Number{text}; }
+
+/// x0 .. x(n-1), each uniform in [0, 1].
+inline SearchSpace cube(int n) {
+  SearchSpace space;
+  for (int i = 0; i < n; ++i)
+    space.parameters.push_back(bounded("x" + std::to_string(i), ParameterType::uniform, 0, 1));
+  return space;
+}
 
 /// Every type that is not PPO's, and a choice that opens spaces two levels deep.
 inline SearchSpace mixed_space() {
