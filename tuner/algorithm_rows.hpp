@@ -37,6 +37,7 @@ AlgorithmInfo ppo_row();
 AlgorithmInfo smac_row();
 // gp_rows.cpp
 AlgorithmInfo gp_row();
+AlgorithmInfo metis_row();
 // cma_rows.cpp
 AlgorithmInfo cma_es_row();
 // scheduler_rows.cpp

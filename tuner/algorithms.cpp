@@ -8,7 +8,7 @@ namespace autotune {
 
 namespace {
 
-const std::vector<std::string> absent_names{"MetisTuner", "Metis", "DNGOTuner", "DNGO"};
+const std::vector<std::string> absent_names{"DNGOTuner", "DNGO"};
 
 bool same_name(std::string_view a, std::string_view b) { return lower_case(a) == lower_case(b); }
 
@@ -28,7 +28,8 @@ const std::vector<AlgorithmInfo>& algorithms() {
       auto_row(),        tpe_row(),        random_row(),    grid_row(),      batch_row(),
       anneal_row(),      smac_row(),       evolution_row(), qmc_row(),       cma_es_row(),
       pbt_row(),         ppo_row(),        hyperband_row(), bohb_row(),      asha_row(),
-      median_stop_row(), curve_stop_row(), asha_stop_row(), threshold_row(), gp_row()};
+      median_stop_row(), curve_stop_row(), asha_stop_row(), threshold_row(), gp_row(),
+      metis_row()};
   return rows;
 }
 

@@ -284,6 +284,17 @@ std::vector<Belief> GaussianProcess::at_all(const std::vector<std::vector<double
   return beliefs;
 }
 
+std::vector<double> GaussianProcess::surprises() const {
+  const auto& m = *impl_;
+  auto n = m.alpha.size();
+  MatrixXd inverse = MatrixXd::Identity(n, n);
+  m.factor.topLeftCorner(n, n).triangularView<Eigen::Lower>().solveInPlace(inverse);
+  std::vector<double> all;
+  for (Index i = 0; i < n; ++i)
+    all.push_back(m.alpha[i] / std::sqrt(m.variance * inverse.col(i).squaredNorm()));
+  return all;
+}
+
 double GaussianProcess::covariance(const double* a, const double* b) const {
   const auto& m = *impl_;
   VectorXd ka = kernel_of(m.shape.smoothness, m.squared_from(a));

@@ -67,6 +67,9 @@ class GaussianProcess {
   std::vector<Belief> at_all(const std::vector<std::vector<double>>& points) const;
   /// The covariance of the function between two points, given all rows.
   double covariance(const double* a, const double* b) const;
+  /// Of each value, how many deviations (noise included) it is above what the process would believe
+  /// without it (Rasmussen, Williams 2006, section 5.4.2). O(rows^3).
+  std::vector<double> surprises() const;
   /// The distance to the nearest row, by the coordinate that differs most.
   double nearest(const double* point) const;
   const KernelScales& scales() const;

@@ -2,6 +2,7 @@
 
 #include "tuner/algorithm_rows.hpp"
 #include "tuner/gp_tuner.hpp"
+#include "tuner/metis.hpp"
 
 namespace autotune {
 
@@ -70,7 +71,62 @@ std::unique_ptr<Tuner> make_gp(const TunerSetting& s) {
   return std::make_unique<GpTuner>(s.space, s.seed, options);
 }
 
+std::vector<ArgumentInfo> metis_arguments() {
+  using K = ArgumentKind;
+  return {
+      optimize_mode(),
+      seed_argument(),
+      {.name = "no_resampling",
+       .kind = K::boolean,
+       .fallback = Value(true),
+       .meaning = "Whether no point is tried again whose result the model doesn't believe."},
+      {.name = "no_candidates",
+       .kind = K::boolean,
+       .fallback = Value(false),
+       .meaning = "Whether the model's optimum is always tried, without other candidates."},
+      whole_argument("selection_num_starting_points", 600,
+                     "At most so many points compete to be a candidate; the tuner itself takes "
+                     "60 to 400.",
+                     1, 1e6),
+      whole_argument("cold_start_num", 10,
+                     "So many trials, at least half with a result, come before the model is used.",
+                     1, 1e6),
+      {.name = "exploration_probability",
+       .fallback = Value::real(0.9),
+       .meaning = "How often the most informative candidate is tried; else the model's optimum.",
+       .least = 0,
+       .most = 1}};
+}
+
+std::unique_ptr<Tuner> make_metis(const TunerSetting& s) {
+  MetisOptions options;
+  options.resampling = !s.arguments.boolean("no_resampling");
+  options.candidates = !s.arguments.boolean("no_candidates");
+  options.cold_start_num = s.arguments.integer("cold_start_num");
+  options.exploration_probability = s.arguments.real("exploration_probability");
+  options.effort.candidates_max =
+      std::min(options.effort.candidates_max,
+               static_cast<std::size_t>(s.arguments.integer("selection_num_starting_points")));
+  return std::make_unique<MetisTuner>(s.space, s.seed, options);
+}
+
 }  // namespace
+
+AlgorithmInfo metis_row() {
+  AlgorithmInfo row;
+  row.name = "MetisTuner";
+  row.aliases = {"Metis"};
+  row.summary =
+      "A Gaussian process that tries what tells most of where the optimum is: few, expensive "
+      "trials.";
+  row.source =
+      "Li et al. 2018, Metis: Robustly Optimizing Tail Latencies of Cloud Systems (USENIX ATC)";
+  row.types = plain_types();
+  row.nested = true;
+  row.arguments = metis_arguments();
+  row.make_tuner = make_metis;
+  return row;
+}
 
 AlgorithmInfo gp_row() {
   AlgorithmInfo row;

@@ -114,3 +114,32 @@ TEST_CASE("fitting finds which dimension matters") {
   CHECK(scales.log_lengths[0] + 1 < scales.log_lengths[1]);
   CHECK(scales.log_noise < -6);
 }
+
+TEST_CASE("a surprise is the distance from what the other points make one believe") {
+  // A process without the point, asked at it; only the signal's variance comes from all points.
+  KernelShape shape{Smoothness::three_halves, {false, false}, 1e-8};
+  KernelScales scales{{std::log(0.4), std::log(0.7)}, std::log(1e-3)};
+  Cloud cloud(12, 2);
+  std::vector<double> values;
+  for (const auto& row : cloud.rows)
+    values.push_back(std::sin(5 * row[0]) + row[1]);
+  values[4] += 2;
+  GaussianProcess all(shape, scales, cloud.pointers, 12);
+  all.observe(values);
+  auto surprises = all.surprises();
+  auto without = [&](std::size_t i) {
+    auto pointers = cloud.pointers;
+    auto rest = values;
+    pointers.erase(pointers.begin() + static_cast<std::ptrdiff_t>(i));
+    rest.erase(rest.begin() + static_cast<std::ptrdiff_t>(i));
+    GaussianProcess process(shape, scales, pointers, 12);
+    process.observe(rest);
+    return values[i] - process.at(cloud.pointers[i]).mean;
+  };
+  double ratio = surprises[4] / without(4);
+  REQUIRE(ratio > 0);
+  for (std::size_t i = 0; i < 12; ++i)
+    CHECK((surprises[i] > 0) == (without(i) > 0));
+  for (std::size_t i = 0; i < 12; ++i)
+    CHECK(std::abs(surprises[i]) <= surprises[4]);
+}
