@@ -1,5 +1,7 @@
 #include "tuner/kernel_mixture.hpp"
 
+#include <Eigen/Core>
+
 #include <algorithm>
 #include <cmath>
 
@@ -7,8 +9,20 @@ namespace autotune {
 
 namespace {
 
+using Terms = Eigen::Map<Eigen::ArrayXd>;
+using Numbers = Eigen::Map<const Eigen::ArrayXd>;
+
 constexpr double log_root_two_pi = 0.91893853320467274178;
-constexpr double far_sigmas = 6;  // what a truncation further away cuts off is below 1e-9
+constexpr double far_sigmas = 6;  // what lies further away is below 1e-9
+
+Numbers view(const std::vector<double>& numbers) {
+  return {numbers.data(), static_cast<Eigen::Index>(numbers.size())};
+}
+
+/// Whether bounds are too far from a kernel's centre to cut anything off.
+bool inside(double centre, double h) {
+  return centre >= far_sigmas * h && 1 - centre >= far_sigmas * h;
+}
 
 }  // namespace
 
@@ -16,24 +30,27 @@ KernelMixture::KernelMixture(const Space& space, const Bandwidths& bandwidths, d
     : space_(&space),
       bandwidths_(&bandwidths),
       prior_weight_(prior_weight),
-      total_weight_(prior_weight) {}
+      total_weight_(prior_weight),
+      columns_(space.size()) {}
 
 void KernelMixture::add(const double* point, double weight) {
-  auto n = space_->size();
-  for (std::size_t i = 0; i < n; ++i) {
+  for (std::size_t i = 0; i < columns_.size(); ++i) {
     const auto& d = (*space_)[i];
+    auto& column = columns_[i];
     double x = point[i];
-    if (std::isnan(x) || d.categorical()) {
-      centres_.push_back(std::isnan(x) ? x : d.level_at(x));
-      log_heights_.push_back(0);
-      continue;
+    double height = 0;
+    if (std::isnan(x)) {
+      column.partial = true;
+    } else if (d.categorical()) {
+      x = d.level_at(x);
+    } else {
+      double h = bandwidths_->numeric[i];
+      height = -std::log(h) - log_root_two_pi;
+      if (!inside(x, h))
+        height -= std::log(normal_cdf((1 - x) / h) - normal_cdf(-x / h));
     }
-    double h = bandwidths_->numeric[i];
-    double height = -std::log(h) - log_root_two_pi;
-    if (x < far_sigmas * h || 1 - x < far_sigmas * h)
-      height -= std::log(normal_cdf((1 - x) / h) - normal_cdf(-x / h));
-    centres_.push_back(x);
-    log_heights_.push_back(height);
+    column.centres.push_back(x);
+    column.heights.push_back(height);
   }
   weights_.push_back(weight);
   log_weights_.push_back(std::log(weight));
@@ -43,50 +60,81 @@ void KernelMixture::add(const double* point, double weight) {
 void KernelMixture::close() {
   double prior = bandwidths_->category_prior;
   double share = prior / (static_cast<double>(weights_.size()) + prior);
-  for (const auto& d : space_->dimensions()) {
-    double each = d.categorical() ? share / d.levels() : 0;
-    log_same_.push_back(d.categorical() ? std::log(1 - share + each) : 0);
-    log_other_.push_back(d.categorical() ? std::log(each) : 0);
+  for (std::size_t i = 0; i < columns_.size(); ++i) {
+    const auto& d = (*space_)[i];
+    if (!d.categorical())
+      continue;
+    double each = share / d.levels();
+    columns_[i].log_same = std::log(1 - share + each);
+    columns_[i].log_other = std::log(each);
+    columns_[i].log_prior = -std::log(d.levels());
   }
-  scaled_.resize(space_->size());
   terms_.resize(weights_.size() + 1);
 }
 
-double KernelMixture::log_density(const Point& point) {
-  auto n = space_->size();
-  double prior = 0;
-  for (std::size_t i = 0; i < n; ++i) {
-    const auto& d = (*space_)[i];
-    bool unordered = d.categorical() && !std::isnan(point[i]);
-    scaled_[i] = unordered ? d.level_at(point[i]) : point[i];
-    if (unordered)
-      prior -= std::log(d.levels());
-  }
-  for (std::size_t c = 0; c < weights_.size(); ++c) {
-    const double* centre = &centres_[c * n];
-    const double* height = &log_heights_[c * n];
-    double sum = log_weights_[c];
-    for (std::size_t i = 0; i < n; ++i) {
-      if (std::isnan(scaled_[i]))
-        continue;
-      const auto& d = (*space_)[i];
-      if (d.categorical()) {
-        sum += std::isnan(centre[i])     ? -std::log(d.levels())
-               : centre[i] == scaled_[i] ? log_same_[i]
-                                         : log_other_[i];
-      } else if (!std::isnan(centre[i])) {
-        double z = (scaled_[i] - centre[i]) / bandwidths_->numeric[i];
-        sum += height[i] - 0.5 * z * z;
-      }
+/// Adds to each component's term the logarithm of its kernel along one dimension.
+void KernelMixture::add_logs(std::size_t i, double coordinate) {
+  const auto& d = (*space_)[i];
+  const auto& column = columns_[i];
+  auto n = weights_.size();
+  if (d.categorical()) {
+    double level = d.level_at(coordinate);
+    for (std::size_t c = 0; c < n; ++c) {
+      double centre = column.centres[c];
+      terms_[c] += centre == level      ? column.log_same
+                   : std::isnan(centre) ? column.log_prior
+                                        : column.log_other;
     }
-    terms_[c] = sum;
+    terms_[n] += column.log_prior;
+    return;
   }
-  terms_.back() = std::log(prior_weight_) + prior;
-  double top = *std::max_element(terms_.begin(), terms_.end());
-  double total = 0;
-  for (double t : terms_)
-    total += t > top - 40 ? std::exp(t - top) : 0;  // e^-40 is lost in the sum's last digit
-  return top + std::log(total) - std::log(total_weight_);
+  double inverse = 1 / bandwidths_->numeric[i];
+  if (column.partial) {
+    for (std::size_t c = 0; c < n; ++c) {
+      double z = (coordinate - column.centres[c]) * inverse;
+      terms_[c] += std::isnan(z) ? 0 : column.heights[c] - 0.5 * z * z;
+    }
+    return;
+  }
+  auto terms = Terms(terms_.data(), static_cast<Eigen::Index>(n));
+  terms += view(column.heights) - 0.5 * ((coordinate - view(column.centres)) * inverse).square();
+}
+
+double KernelMixture::log_density(const Point& point) {
+  std::copy(log_weights_.begin(), log_weights_.end(), terms_.begin());
+  terms_.back() = std::log(prior_weight_);
+  for (std::size_t i = 0; i < columns_.size(); ++i)
+    if (!std::isnan(point[i]))
+      add_logs(i, point[i]);
+  double top = view(terms_).maxCoeff();
+  return top + std::log((view(terms_) - top).exp().sum()) - std::log(total_weight_);
+}
+
+double KernelMixture::log_density_along(std::size_t i, double coordinate) const {
+  const auto& d = (*space_)[i];
+  const auto& column = columns_[i];
+  double prior = std::exp(column.log_prior);
+  double sum = prior_weight_ * prior;
+  if (d.categorical()) {
+    double level = d.level_at(coordinate);
+    double same = std::exp(column.log_same);
+    double other = std::exp(column.log_other);
+    for (std::size_t c = 0; c < weights_.size(); ++c) {
+      double centre = column.centres[c];
+      sum += weights_[c] * (centre == level ? same : std::isnan(centre) ? prior : other);
+    }
+    return std::log(sum / total_weight_);
+  }
+  double h = bandwidths_->numeric[i];
+  double reach = far_sigmas * h;
+  for (std::size_t c = 0; c < weights_.size(); ++c) {
+    double away = coordinate - column.centres[c];
+    if (std::abs(away) < reach)
+      sum += weights_[c] * std::exp(column.heights[c] - 0.5 * (away / h) * (away / h));
+    else if (std::isnan(away))
+      sum += weights_[c];
+  }
+  return std::log(sum / total_weight_);
 }
 
 std::ptrdiff_t KernelMixture::pick(Rng& rng) const {
@@ -103,7 +151,7 @@ double KernelMixture::draw_coordinate(std::size_t i, std::ptrdiff_t component, R
   const auto& d = (*space_)[i];
   double u = rng.uniform_open();
   double centre =
-      component < 0 ? inactive : centres_[static_cast<std::size_t>(component) * space_->size() + i];
+      component < 0 ? inactive : columns_[i].centres[static_cast<std::size_t>(component)];
   if (!std::isnan(centre) && d.categorical()) {
     double prior = bandwidths_->category_prior;
     double share = prior / (static_cast<double>(weights_.size()) + prior);
@@ -112,8 +160,8 @@ double KernelMixture::draw_coordinate(std::size_t i, std::ptrdiff_t component, R
     u /= share;
   } else if (!std::isnan(centre)) {
     double h = bandwidths_->numeric[i];
-    double from = normal_cdf(-centre / h);
-    double to = normal_cdf((1 - centre) / h);
+    double from = inside(centre, h) ? 0 : normal_cdf(-centre / h);
+    double to = inside(centre, h) ? 1 : normal_cdf((1 - centre) / h);
     u = std::clamp(centre + h * normal_quantile(from + u * (to - from)), 0.0, 1.0);
   }
   return d.discrete() ? d.unit_of_level(d.level_at(u)) : u;

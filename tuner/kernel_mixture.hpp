@@ -34,9 +34,25 @@ class KernelMixture {
   /// coordinate.
   Point draw(Rng& rng, double crossover) const;
 
+  /// The same of one dimension alone, at a coordinate of it.
+  double log_density_along(std::size_t i, double coordinate) const;
+  /// A coordinate of one dimension alone, around any component's.
+  double draw_along(std::size_t i, Rng& rng) const { return draw_coordinate(i, pick(rng), rng); }
+
  private:
+  /// What the components have of one dimension.
+  struct Column {
+    std::vector<double> centres;  ///< a level for unordered ones; NaN where inactive
+    std::vector<double> heights;  ///< logarithm of a normal's top, truncation included
+    bool partial = false;         ///< whether a centre is NaN
+    double log_same = 0;          ///< of unordered ones: at the component's own value
+    double log_other = 0;         ///< of unordered ones: at any other value
+    double log_prior = 0;
+  };
+
   std::ptrdiff_t pick(Rng& rng) const;
   double draw_coordinate(std::size_t i, std::ptrdiff_t component, Rng& rng) const;
+  void add_logs(std::size_t i, double coordinate);
 
   const Space* space_;
   const Bandwidths* bandwidths_;
@@ -44,14 +60,8 @@ class KernelMixture {
   double total_weight_;
   std::vector<double> weights_;
   std::vector<double> log_weights_;
-  std::vector<double>
-      centres_;  // [component][dimension]; a level for unordered ones; NaN where inactive
-  std::vector<double>
-      log_heights_;                // [component][dimension]: of a normal's top, truncation included
-  std::vector<double> log_same_;   // [dimension], unordered: at the component's own value
-  std::vector<double> log_other_;  // [dimension], unordered: at any other value
-  std::vector<double> scaled_;     // scratch of log_density
-  std::vector<double> terms_;
+  std::vector<Column> columns_;  // by dimension
+  std::vector<double> terms_;    // scratch of log_density
 };
 
 }  // namespace autotune

@@ -18,13 +18,17 @@ constexpr double crossover = 0.2;
 constexpr double rank_decay = 1;  // weight of the last good trial: e^-1 of the first one's, nearly
 constexpr double category_prior = 0.5;
 constexpr double good_prior_factor = 0.5;  // of prior_weight
-constexpr std::size_t rest_max = 100;
+constexpr std::size_t rest_joint = 100;
+constexpr std::size_t rest_apart = 50;
 constexpr std::size_t running_max = 256;  // the newest so many running trials take part
 
 }  // namespace
 
 TpeTuner::TpeTuner(Space space, std::int64_t seed, TpeOptions options)
-    : seed_(seed), options_(options), seen_(std::move(space)) {}
+    : seed_(seed), options_(options), seen_(std::move(space)) {
+  if (options_.rest_max == 0)
+    options_.rest_max = options_.multivariate ? rest_joint : rest_apart;
+}
 
 bool TpeTuner::starting(std::size_t running) const {
   auto told = static_cast<std::int64_t>(ranking_.size());
@@ -86,6 +90,7 @@ void TpeTuner::fill(KernelMixture& good, KernelMixture& rest,
 
   ranks.clear();
   auto others = n - good_told;
+  auto rest_max = options_.rest_max;
   auto near = others <= rest_max ? others : rest_max / 2;
   for (std::size_t i = 0; i < near; ++i)
     ranks.push_back(good_told + i);
@@ -113,6 +118,26 @@ Point TpeTuner::propose(KernelMixture& good, KernelMixture& rest, const SeenPoin
   return best;
 }
 
+Point TpeTuner::propose_apart(const KernelMixture& good, const KernelMixture& rest,
+                              Rng& rng) const {
+  const auto& space = seen_.space();
+  Point point(space.size(), inactive);
+  for (std::size_t i = 0; i < point.size(); ++i) {
+    if (!space.active(point, i))
+      continue;
+    double best_score = 0;
+    for (std::int64_t k = 0; k < options_.n_ei_candidates; ++k) {
+      double x = good.draw_along(i, rng);
+      double score = good.log_density_along(i, x) - rest.log_density_along(i, x);
+      if (k == 0 || score > best_score) {
+        point[i] = x;
+        best_score = score;
+      }
+    }
+  }
+  return point;
+}
+
 Ask TpeTuner::ask(Sequence trial, std::span<const Trial> running) const {
   const auto& space = seen_.space();
   auto rng = rng_for(seed_, trial);
@@ -130,8 +155,9 @@ Ask TpeTuner::ask(Sequence trial, std::span<const Trial> running) const {
     fill(good, rest, points_of(running));
     good.close();
     rest.close();
-    point =
-        taken.free_from(propose(good, rest, taken, rng), [&] { return good.draw(rng, crossover); });
+    auto first =
+        options_.multivariate ? propose(good, rest, taken, rng) : propose_apart(good, rest, rng);
+    point = taken.free_from(std::move(first), [&] { return good.draw(rng, crossover); });
   }
   if (!point)
     return Exhausted{};

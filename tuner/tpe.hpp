@@ -20,6 +20,8 @@ struct TpeOptions {
   double gamma = 0.25;                  ///< gamma * sqrt(n) of n trials count as good; > 0
   double prior_weight = 1;              ///< weight of the prior beside the trials'; > 0
   Liar liar = Liar::worst;
+  bool multivariate = true;  ///< joint densities; else one per parameter, each by itself
+  std::size_t rest_max = 0;  ///< at most so many other trials make g; 0: as many as suits
 };
 
 /// TPE (Bergstra et al. 2011) over all parameters at once. The best gamma * sqrt(n) trials make a
@@ -41,8 +43,8 @@ struct TpeOptions {
 ///   Exhausted.
 ///
 /// An ask costs O(n_ei_candidates * components * dimensions) whatever the number of trials: g has
-/// at most 100 components besides running trials, half of them the next best trials, the others
-/// spread evenly over the ranks. tell costs O(dimensions + log n).
+/// at most 100 components (50 without `multivariate`) besides running trials, half of them the next
+/// best trials, the others spread evenly over the ranks. tell costs O(dimensions + log n).
 class TpeTuner : public Tuner {
  public:
   TpeTuner(Space space, std::int64_t seed, TpeOptions options);
@@ -59,6 +61,7 @@ class TpeTuner : public Tuner {
   void fill(KernelMixture& good, KernelMixture& rest, const std::vector<Point>& running) const;
   Point propose(KernelMixture& good, KernelMixture& rest, const SeenPoints::Taken& taken,
                 Rng& rng) const;
+  Point propose_apart(const KernelMixture& good, const KernelMixture& rest, Rng& rng) const;
   const double* point(std::size_t trial) const { return &points_[trial * seen_.space().size()]; }
 
   std::int64_t seed_;

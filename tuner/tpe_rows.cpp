@@ -34,6 +34,16 @@ std::vector<ArgumentInfo> tpe_arguments() {
       positive_argument("prior_weight", 1.0,
                         "Weight of the search space's own distribution beside one trial's.", 1e6),
       positive_argument("gamma", 0.25, "gamma * sqrt(n) of n trials count as good.", 1e3),
+      {.name = "multivariate",
+       .kind = K::boolean,
+       .fallback = Value(true),
+       .meaning = "False models each parameter by itself, as NNI does; what belongs together is "
+                  "then not kept together."},
+      whole_argument("rest_max", 0,
+                     "So many of the trials that don't count as good make the other density: the "
+                     "next best and others evenly over the ranks; 0: 100, or 50 without "
+                     "multivariate.",
+                     0, 1e6),
   };
   auto liar = liar_argument();
   liar.meaning = "As in tpe_args, in the older dialect; the value in tpe_args wins.";
@@ -55,6 +65,8 @@ std::unique_ptr<Tuner> make_tpe(const TunerSetting& s) {
   options.linear_forgetting = args.integer("linear_forgetting");
   options.prior_weight = args.real("prior_weight");
   options.gamma = args.real("gamma");
+  options.multivariate = args.boolean("multivariate");
+  options.rest_max = static_cast<std::size_t>(args.integer("rest_max"));
   const auto& source = args.names("constant_liar_type") ? args : s.arguments;
   options.liar = liar_of(source.word("constant_liar_type"), s.direction);
   if (!s.arguments.boolean("parallel_optimize"))

@@ -240,3 +240,44 @@ TEST_CASE("running trials count towards the start, up to its half") {
   CHECK_FALSE(depends(9, 64));
   CHECK(depends(10, 64));
 }
+
+TEST_CASE(
+    "without multivariate TPE models each parameter by itself and still beats random search") {
+  const char* apart = R"({"tpe_args": {"multivariate": false}})";
+  CHECK(best_on_sphere(4, 100, "TPE", apart, 1) < 0.3 * best_on_sphere(4, 100, "Random", "{}", 1));
+  CHECK(best_on_sphere(4, 100, "TPE", apart, 1) != best_on_sphere(4, 100, "TPE", "{}", 1));
+  // Good points lie on a diagonal: only a joint density knows which coordinates belong together.
+  auto off_diagonal = [](const char* args) {
+    auto tuner = make("TPE", cube(2), 1, args, GOAL_MINIMIZE);
+    Rng rng(2);
+    for (int i = 0; i < 400; ++i) {
+      double x = rng.uniform();
+      double y = rng.uniform();
+      Value p(Object{{"x0", Value::real(x)}, {"x1", Value::real(y)}});
+      tuner->tell(ended(i, p, std::abs(x - y)));
+    }
+    double sum = 0;
+    for (Sequence n = 1000; n < 1040; ++n) {
+      auto p = std::get<Suggestion>(tuner->ask(n, {})).parameters;
+      sum += std::abs(p.find("x0")->to_double().value() - p.find("x1")->to_double().value());
+    }
+    return sum / 40;
+  };
+  CHECK(off_diagonal("{}") < 0.5 * off_diagonal(apart));
+}
+
+TEST_CASE("the density along one dimension is that of a mixture of that dimension") {
+  Space both(cube(2));
+  Space one(cube(1));
+  Bandwidths widths{{0.05, 0.2}, 0.5};
+  KernelMixture joint(both, widths, 1);
+  KernelMixture alone(one, widths, 1);
+  for (double x : {0.1, 0.5, 0.52}) {
+    joint.add(Point{x, 1 - x}.data(), 1 + x);
+    alone.add(Point{x}.data(), 1 + x);
+  }
+  joint.close();
+  alone.close();
+  for (double x : {0.0, 0.13, 0.51, 0.9})
+    CHECK(joint.log_density_along(0, x) == Approx(alone.log_density({x})).epsilon(1e-6));
+}
