@@ -18,6 +18,8 @@ constexpr double crossover = 0.2;
 constexpr double rank_decay = 1;  // weight of the last good trial: e^-1 of the first one's, nearly
 constexpr double category_prior = 0.5;
 constexpr double good_prior_factor = 0.5;  // of prior_weight
+// Coordinates that each win over 23 others all lie where l / g is greatest: few points, again and again.
+constexpr std::int64_t joint_candidates_for_one_apart = 12;
 constexpr std::size_t rest_joint = 100;
 constexpr std::size_t rest_apart = 50;
 constexpr std::size_t running_max = 256;  // the newest so many running trials take part
@@ -122,11 +124,12 @@ Point TpeTuner::propose_apart(const KernelMixture& good, const KernelMixture& re
                               Rng& rng) const {
   const auto& space = seen_.space();
   Point point(space.size(), inactive);
+  auto draws = std::max<std::int64_t>(1, options_.n_ei_candidates / joint_candidates_for_one_apart);
   for (std::size_t i = 0; i < point.size(); ++i) {
     if (!space.active(point, i))
       continue;
     double best_score = 0;
-    for (std::int64_t k = 0; k < options_.n_ei_candidates; ++k) {
+    for (std::int64_t k = 0; k < draws; ++k) {
       double x = good.draw_along(i, rng);
       double score = good.log_density_along(i, x) - rest.log_density_along(i, x);
       if (k == 0 || score > best_score) {

@@ -29,7 +29,11 @@ std::vector<ArgumentInfo> tpe_arguments() {
       whole_argument("n_startup_jobs", 20,
                      "So many trials, at least half with a result, come before the model is used.",
                      1, 1e6),
-      whole_argument("n_ei_candidates", 24, "So many draws compete for each suggestion.", 1, 1e5),
+      whole_argument(
+          "n_ei_candidates", 24,
+          "So many draws compete for each suggestion; without multivariate a twelfth of them for "
+          "each parameter.",
+          1, 1e5),
       whole_argument("linear_forgetting", 25, "At most so many trials count as good.", 1, 1e4),
       positive_argument("prior_weight", 1.0,
                         "Weight of the search space's own distribution beside one trial's.", 1e6),
