@@ -130,7 +130,7 @@ void CmaEsTuner::tell(const Trial& ended) {
   seen_.add(*point);
   if (!ended.own) {
     bool better = ended.final_value && (!guest_best_ || *ended.final_value < *guest_best_);
-    if (better && !own_results_) {
+    if (better && !own_results_ && options_.from_best) {
       guest_best_ = ended.final_value;
       start(ordered_part(*point), normal_.population());
     }

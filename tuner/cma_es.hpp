@@ -15,6 +15,7 @@ struct CmaEsOptions {
   std::int64_t population_size = 0;  ///< of the first run; 0: 4 + 3 ln(dimensions)
   double sigma = 0.17;               ///< first step size, of the unit interval; > 0
   double restart_factor = 2;         ///< a restart's population is so many times larger; >= 1
+  bool from_best = true;             ///< start at the best of others' trials, else in the middle
 };
 
 /// CMA-ES (Hansen 2016, "The CMA Evolution Strategy: A Tutorial") on the unit cube.

@@ -102,9 +102,8 @@ AlgorithmInfo auto_row() {
   row.aliases = {"AutoTuner"};
   row.summary =
       "The default: a Gaussian process and TPE in turn while there are few trials of few "
-      "parameters, "
-      "else TPE.";
-  row.source = "GPTuner and TPE of this table";
+      "parameters, else TPE, with CMA-ES in long runs.";
+  row.source = "GPTuner, TPE and CMA-ES of this table";
   row.arguments = {optimize_mode(), seed_argument()};
   row.default_direction = std::nullopt;
   row.make_tuner = [](const TunerSetting& s) {

@@ -21,8 +21,6 @@ using namespace autotune::test;
 
 namespace {
 
-constexpr std::array<std::size_t, 4> marks{25, 50, 100, 200};
-
 struct Settings {
   std::string tuner = "TPE";
   std::string args = "{}";
@@ -58,9 +56,16 @@ Settings read(int argc, char** argv) {
   return s;
 }
 
+/// After how many trials regret is looked at: an eighth, a quarter, half, and all of the budget.
+std::array<std::size_t, 4> marks_of(const Settings& s) {
+  auto budget = static_cast<std::size_t>(std::max(8, s.budget));
+  return {budget / 8, budget / 4, budget / 2, budget};
+}
+
 /// Mean regret at the marks over all seeds of one problem.
 std::array<double, 4> regrets(const Problem& problem, const Settings& s) {
   std::array<double, 4> sum{};
+  auto marks = marks_of(s);
   for (int seed = s.seed0; seed < s.seed0 + s.seeds; ++seed) {
     auto tuner = make(s.tuner, problem.space, 1000 + seed, s.args, GOAL_MINIMIZE);
     auto best = best_so_far(*tuner, problem, seed, static_cast<std::size_t>(s.budget),
@@ -101,7 +106,7 @@ void print_quality(const Settings& s) {
       ++count;
       if (s.detail)
         std::printf("%-14s", all[i].name.c_str());
-      for (std::size_t m = 0; m < marks.size(); ++m) {
+      for (std::size_t m = 0; m < mean.size(); ++m) {
         mean[m] += results[i][m];
         if (s.detail)
           std::printf(" %.4f", results[i][m]);
