@@ -69,8 +69,10 @@ fuzz: packages-fuzz ## each fuzz target FUZZ_RUNS times
 	tests/fuzz/run.sh $(FUZZ_RUNS)
 
 .PHONY: bench
-bench: packages-test all ## the speed table of the README
+bench: packages-test all ## the speed table of the README, then quality and speed of the tuners
+	cmake --build --preset release -j $(JOBS) --target tuner_quality advisor_quality
 	bench/run.sh
+	bench/tuners.sh
 
 .PHONY: check-quick
 check-quick: packages-check ## format, include layers, scripts: what CI checks

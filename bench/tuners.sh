@@ -1,0 +1,67 @@
+#!/bin/sh
+# Quality and cost of the tuners, as ratios to baselines of the same run: Random, and Optuna where a Python that has
+# it is given:  PEER_PYTHON=venv/bin/python bench/tuners.sh [quality] [cost] [advisors]
+set -eu
+build=${BUILD:-build}
+tool="$build/bin/tuner_quality"
+[ $# -gt 0 ] || set -- quality cost advisors
+
+# name seeds: those that think for long have fewer.
+tuners="Random=10 TPE=10 Anneal=10 Evolution=10 CMA-ES=10 QMC=10 Auto=3 GPTuner=3 MetisTuner=1 SMAC=1"
+
+quality() {
+  echo "Normalised regret after 25 / 50 / 100 / 200 trials (0: optimum, 1: median random sample), mean over seeds and"
+  echo "problems that the tuner can search; x Random: the last figure as a ratio to Random's of this run."
+  echo
+  echo "| tuner | workers | seeds | public | x Random | held out | x Random |"
+  echo "| --- | --- | --- | --- | --- | --- | --- |"
+  for workers in 1 8; do
+    base="1 1"
+    for entry in $tuners; do
+      name=${entry%=*}
+      seeds=${entry#*=}
+      figures=$("$tool" tuner="$name" seeds="$seeds" workers="$workers" | awk '{ print $(NF-3), $(NF-2), $(NF-1), $NF }' |
+        tr '\n' ' ')
+      [ "$name" != Random ] || base=$(echo "$figures" | awk '{ print $4, $8 }')
+      echo "$name $workers $seeds $figures $base" | awk '{
+        printf "| %s | %s | %s | %s / %s / %s / %s | %.2f | %s / %s / %s / %s | %.2f |\n",
+          $1, $2, $3, $4, $5, $6, $7, $7 / $12, $8, $9, $10, $11, $11 / $13 }'
+    done
+  done
+  echo
+}
+
+cost() {
+  echo "Microseconds of processor time: the median suggestion beside so many random trials, and the mean told trial."
+  echo
+  echo "| tuner | parameters | 100 | 1,000 | 10,000 | 100,000 trials | tell |"
+  echo "| --- | --- | --- | --- | --- | --- | --- |"
+  for entry in $tuners TPE:apart; do
+    name=${entry%=*}
+    args='{}'
+    [ "$name" != TPE:apart ] || { name=TPE args='{"tpe_args":{"multivariate":false}}'; }
+    rows=$("$tool" tuner="$name" args="$args" cost=1 | tr -d , | awk -v name="${entry%=*}" '{
+      asks[$1] = asks[$1] " " $6 " |"; tell[$1] = $9 }
+      END { for (d in asks) printf "| %s | %s |%s %s |\n", name, d, asks[d], tell[d] }')
+    [ "$entry" != TPE=10 ] || ours=$rows
+    echo "$rows"
+  done
+  [ -z "${PEER_PYTHON:-}" ] || for dimensions in 10 40; do
+    times=$("$PEER_PYTHON" bench/peer_ask.py "$dimensions" 100 1000 10000 | awk '{ printf "%s ", $3 }')
+    echo "$dimensions $times" | awk '{
+      printf "| Optuna TPE, multivariate | %s | %s | %s | %s | | |\n", $1, $2, $3, $4 }'
+    echo "$ours" | awk -v d="$dimensions" -v times="$times" '$4 == d { split(times, peer, " ")
+      printf "| Optuna x TPE | %s | %.0f | %.0f | %.0f | | |\n", d, peer[1] / $6, peer[2] / $8, peer[3] / $10 }'
+  done
+  echo
+}
+
+advisors() {
+  echo "Regret on learning curves by the share of random search's epochs:"
+  echo
+  "$build/bin/advisor_quality"
+}
+
+for part in "$@"; do
+  "$part"
+done
