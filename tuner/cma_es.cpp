@@ -105,6 +105,9 @@ Point CmaEsTuner::draw(Rng& rng) const {
   for (std::size_t k = 0; k < unordered_.size(); ++k)
     point[unordered_[k]] =
         space[unordered_[k]].unit_of_level(static_cast<double>(draw_level(chances_[k], rng)));
+  for (std::size_t i = 0; i < point.size(); ++i)
+    if (!space.active(point, i))
+      point[i] = inactive;
   return point;
 }
 
@@ -116,10 +119,17 @@ Ask CmaEsTuner::ask(Sequence trial, std::span<const Trial> running) const {
   return Suggestion{seen_.space().value_of(*point), ""};
 }
 
-std::vector<double> CmaEsTuner::ordered_part(const Point& point) const {
+/// The coordinates that the normal distribution covers. One that a point does not have is drawn
+/// anew, so that it neither moves nor narrows the distribution along it.
+std::vector<double> CmaEsTuner::ordered_part(const Told& told) const {
+  auto rng = rng_for(seed_, told.sequence);
   std::vector<double> x;
-  for (auto i : ordered_)
-    x.push_back(point[i]);
+  for (std::size_t k = 0; k < ordered_.size(); ++k) {
+    double coordinate = told.point[ordered_[k]];
+    x.push_back(std::isnan(coordinate)
+                    ? normal_.mean()[k] + stretch_[k] * normal_.deviation(k) * rng.normal()
+                    : coordinate);
+  }
   return x;
 }
 
@@ -132,7 +142,10 @@ void CmaEsTuner::tell(const Trial& ended) {
     bool better = ended.final_value && (!guest_best_ || *ended.final_value < *guest_best_);
     if (better && !own_results_ && options_.from_best) {
       guest_best_ = ended.final_value;
-      start(ordered_part(*point), normal_.population());
+      std::vector<double> mean;
+      for (auto i : ordered_)
+        mean.push_back(std::isnan((*point)[i]) ? 0.5 : (*point)[i]);
+      start(std::move(mean), normal_.population());
     }
     return;
   }
@@ -162,7 +175,7 @@ void CmaEsTuner::finish_generation() {
 
   std::vector<std::vector<double>> points;
   for (std::size_t k = 0; k < normal_.weights().size(); ++k)
-    points.push_back(ordered_part(told[k].point));
+    points.push_back(ordered_part(told[k]));
   normal_.update(points, stretch_);
   pull_chances(told);
   stretch();
@@ -179,11 +192,17 @@ void CmaEsTuner::pull_chances(const std::vector<Told>& best_first) {
   for (std::size_t k = 0; k < unordered_.size(); ++k) {
     const auto& d = seen_.space()[unordered_[k]];
     auto& chances = chances_[k];
-    for (auto& c : chances)
-      c *= 1 - chance_rate;
-    for (std::size_t j = 0; j < normal_.weights().size(); ++j)
-      chances[static_cast<std::size_t>(d.level_at(best_first[j].point[unordered_[k]]))] +=
-          chance_rate * normal_.weights()[j];
+    double had = 0;  // weight of the trials that have this dimension
+    std::vector<double> pulls(chances.size(), 0);
+    for (std::size_t j = 0; j < normal_.weights().size(); ++j) {
+      double coordinate = best_first[j].point[unordered_[k]];
+      if (std::isnan(coordinate))
+        continue;
+      pulls[static_cast<std::size_t>(d.level_at(coordinate))] += normal_.weights()[j];
+      had += normal_.weights()[j];
+    }
+    for (std::size_t level = 0; level < chances.size(); ++level)
+      chances[level] += chance_rate * (pulls[level] - had * chances[level]);
     // Each value keeps a chance to come in one of a few generations.
     double least =
         1 / (static_cast<double>(normal_.population()) * static_cast<double>(chances.size()));

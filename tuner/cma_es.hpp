@@ -31,6 +31,8 @@ struct CmaEsOptions {
 ///   stretch alone (theirs also moves the mean).
 /// - Unordered dimensions have one probability a value, which a generation's good trials pull, with
 ///   a floor: the categorical part of Hamano et al. 2024, "CatCMA", with a constant rate.
+/// - All dimensions of a nested space are drawn and those of branches that weren't chosen are dropped; a
+///   trial that lacks a dimension does not pull along it.
 /// - Restarts with a larger population from a random mean when a run is spent (Auger, Hansen 2005,
 ///   IPOP), which is when its widest axis is below 1e-5 or when several generations bring nothing.
 /// - Trials of others (a warm start) before the first own result: the best is the first mean.
@@ -53,7 +55,7 @@ class CmaEsTuner : public Tuner {
 
   Point draw(Rng& rng) const;
   std::size_t draw_level(const std::vector<double>& chances, Rng& rng) const;
-  std::vector<double> ordered_part(const Point& point) const;
+  std::vector<double> ordered_part(const Told& told) const;
   void start(std::vector<double> mean, std::size_t population);
   void restart();
   void finish_generation();

@@ -14,6 +14,7 @@ AlgorithmInfo cma_es_row() {
   row.source =
       "Hansen 2016, The CMA Evolution Strategy: A Tutorial; Hamano et al. 2022, CMA-ES with Margin";
   row.types = plain_types();
+  row.nested = true;
   row.arguments = {
       optimize_mode(),
       seed_argument(),

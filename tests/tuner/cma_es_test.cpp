@@ -111,9 +111,28 @@ TEST_CASE("CMA-ES begins anew where nothing gets better") {
   CHECK(far > 0.1);
 }
 
-TEST_CASE("CMA-ES refuses a nested space and a step of nothing") {
-  SearchSpace space{{nested("n", {Branch{"A", {bounded("x", T::uniform, 0, 1)}}})}};
-  CHECK_THROWS_WITH(make("CMA-ES", space, 1),
-                    Catch::Contains("CMA-ES cannot search a nested choice"));
+TEST_CASE("CMA-ES finds the better branch of a nested choice, and the optimum in it") {
+  SearchSpace space{
+      {nested("n",
+              {Branch{"flat", {bounded("x", T::uniform, 0, 1)}},
+               Branch{"deep", {bounded("y", T::uniform, 0, 1), bounded("z", T::uniform, 0, 1)}}}),
+       bounded("w", T::uniform, 0, 1)}};
+  auto loss = [](const Value& p) {
+    const auto& n = *p.find("n");
+    auto of = [](const Value& in, const char* name) { return in.find(name)->to_double().value(); };
+    double own = *n.find("_name")->as_string() == "flat"
+                     ? 0.8 + std::abs(of(n, "x") - 0.8)
+                     : std::abs(of(n, "y") - 0.9) + std::abs(of(n, "z") - 0.1);
+    return own + std::abs(of(p, "w") - 0.3);
+  };
+  auto tuner = make("CMA-ES", space, 1, "{}", GOAL_MINIMIZE);
+  double best = 1e9;
+  for (const auto& t :
+       drive(*tuner, 400, 4, 1, [&](Trial& t) { t.final_value = loss(t.parameters); }))
+    best = std::min(best, *t.final_value);
+  CHECK(best < 0.05);
+}
+
+TEST_CASE("CMA-ES refuses a step of nothing") {
   CHECK_THROWS_WITH(make("CMA-ES", cube(1), 1, R"({"sigma": 0})"), Catch::Contains("sigma"));
 }
