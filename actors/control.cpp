@@ -122,6 +122,8 @@ caf::result<pb::ControlResponse> ControlState::submit(pb::ControlRequest& reques
     spec.set_seed(static_cast<std::int64_t>(random_() >> 33));
   if (auto admitted = context_.admit(spec); !admitted)
     return error_response(admitted.error());
+  if (auto fits = context_.check_warm_start(spec, request.submit().warm_start()); !fits)
+    return error_response(fits.error());
   auto reader = context_.open_reader();
   if (!reader)
     return error_response(reader.error());

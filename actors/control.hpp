@@ -22,6 +22,8 @@ struct ControlContext {
   /// Parameters given by a user: legal in that space?
   std::function<Result<void>(const pb::ExperimentSpec&, const std::string& parameters_json)>
       check_parameters;
+  /// Trials of another experiment: of that space too?
+  std::function<Result<void>(const pb::ExperimentSpec&, const pb::WarmStarted&)> check_warm_start;
   std::function<Result<void>(const std::string& experiment_id)> remove_folders;
   std::uint64_t id_seed = 0;  ///< of experiment IDs
 };

@@ -131,7 +131,8 @@ Result<ExperimentEffects> ExperimentState::carry_out(std::uint64_t number,
       const auto& submit = request.submit();
       secrets_.assign(submit.secrets().begin(), submit.secrets().end());
       auto effects = core_->on_submitted(now, submit.spec(), submit.options(),
-                                         submit.spec().has_seed() ? submit.spec().seed() : 0);
+                                         submit.spec().has_seed() ? submit.spec().seed() : 0,
+                                         submit.warm_start());
       if (auto begun = begin(); !begun)
         return tl::unexpected(begun.error());
       if (!secrets_.empty())

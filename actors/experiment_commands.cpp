@@ -117,6 +117,7 @@ void ExperimentCore::apply(const pb::Event& event) {
     case pb::Event::kTrialEnqueued:
       enqueued_.push_back(event.trial_enqueued().parameters_json());
       break;
+    case pb::Event::kWarmStarted: warm_told_ += event.warm_started().trials_size(); break;
     case pb::Event::kSpecEdited: {
       const auto& path = event.spec_edited().path();
       auto value = std::strtod(event.spec_edited().value().c_str(), nullptr);
@@ -146,6 +147,9 @@ void ExperimentCore::replay(const pb::Event& event, ExperimentEffects* history) 
                                                                       : TrialOutcome::failed;
     }
   }
+  if (event.has_warm_started() && history != nullptr)
+    for (auto& trial : warm_trials(event.warm_started()))
+      history->push_back(TellEnded{std::move(trial)});
   apply(event);
   replayed_ = true;
   running_ms_ = std::max(running_ms_, event.running_ms());
@@ -184,16 +188,40 @@ void ExperimentCore::change_phase(Moment moment, pb::Phase phase, const std::str
 }
 
 ExperimentEffects ExperimentCore::on_submitted(Moment moment, pb::ExperimentSpec spec,
-                                               pb::RunOptions options, std::int64_t seed) {
+                                               pb::RunOptions options, std::int64_t seed,
+                                               const pb::WarmStarted& warm_start) {
   pb::Event event;
   auto* submitted = event.mutable_experiment_submitted();
   *submitted->mutable_spec() = std::move(spec);
   *submitted->mutable_options() = std::move(options);
   submitted->set_seed(seed);
   record(moment, std::move(event));
+  ExperimentEffects told;
+  if (warm_start.trials_size() > 0) {
+    for (auto& trial : warm_trials(warm_start))
+      told.push_back(TellEnded{std::move(trial)});
+    pb::Event warm;
+    *warm.mutable_warm_started() = warm_start;
+    record(moment, std::move(warm));
+  }
   ExperimentEffects effects;
   flush(effects);
+  std::move(told.begin(), told.end(), std::back_inserter(effects));
   return effects;
+}
+
+std::vector<Trial> ExperimentCore::warm_trials(const pb::WarmStarted& warm_start) const {
+  std::vector<Trial> trials;
+  for (const auto& warm : warm_start.trials()) {
+    Trial trial;
+    trial.sequence = -1 - warm_told_ - static_cast<std::int64_t>(trials.size());
+    trial.parameters = parse_json(warm.parameters_json()).value_or(Value(Object{}));
+    trial.outcome = TrialOutcome::succeeded;
+    trial.final_value = objective_of(warm.final_metrics());
+    trial.own = false;
+    trials.push_back(std::move(trial));
+  }
+  return trials;
 }
 
 /// Whether a user may ask to go on: not where the experiment has ended for good.

@@ -113,7 +113,7 @@ class ExperimentCore {
   void restore_running_ms(std::int64_t running_ms);
 
   ExperimentEffects on_submitted(Moment moment, pb::ExperimentSpec spec, pb::RunOptions options,
-                                 std::int64_t seed);
+                                 std::int64_t seed, const pb::WarmStarted& warm_start = {});
   /// After submission or replay: (re)start, adopt what may still run. `resume`: leave STOPPED, PAUSED and the like.
   Result<ExperimentEffects> on_started(Moment moment, bool resume);
   ExperimentEffects on_suggested(Moment moment, Sequence sequence, const Ask& ask);
@@ -218,6 +218,8 @@ class ExperimentCore {
   Live* find(Sequence sequence, std::int32_t attempt);
   std::int64_t ended() const;
   std::int64_t occupied() const;
+  /// What the tuner is told of a warm start: numbered -1, -2, ...
+  std::vector<Trial> warm_trials(const pb::WarmStarted& warm_start) const;
   std::optional<double> objective_of(
       const google::protobuf::RepeatedPtrField<pb::Metric>& metrics) const;
   /// The end of every handler: makes new trials, ends the experiment, writes what is pending.
@@ -237,6 +239,7 @@ class ExperimentCore {
   Sequence next_sequence_ = 0;
   int initial_used_ = 0;
   std::deque<std::string> enqueued_;
+  std::int64_t warm_told_ = 0;
   std::int64_t running_ms_ = 0;
   bool quota_reached_ = false;
 

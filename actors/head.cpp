@@ -5,6 +5,7 @@
 #include "actors/metrics_sink.hpp"
 #include "actors/placement.hpp"
 #include "config/search_space_reader.hpp"
+#include "tuner/additions.hpp"
 #include "tuner/factory.hpp"
 #include "tuner/rng.hpp"
 #include "tuner/space.hpp"
@@ -60,6 +61,24 @@ Result<void> admit(const pb::ExperimentSpec& spec) {
   return {};
 }
 
+Result<void> check_warm_start(const pb::ExperimentSpec& spec, const pb::WarmStarted& warm_start) {
+  if (warm_start.trials_size() == 0)
+    return {};
+  auto description = read_search_space(spec.search_space_json());
+  if (!description)
+    return tl::unexpected(description.error());
+  Space space(*description);
+  for (const auto& trial : warm_start.trials()) {
+    auto parameters = parse_json(trial.parameters_json());
+    auto fits = parameters ? space.contains(without_additions(std::move(*parameters), *description))
+                           : Result<void>(tl::unexpected(parameters.error()));
+    if (!fits)
+      return fail(ErrorCode::invalid_argument,
+                  "warm start from " + warm_start.source() + ": " + fits.error().message);
+  }
+  return {};
+}
+
 Result<void> check_parameters(const pb::ExperimentSpec& spec, const std::string& parameters_json) {
   auto parameters = parse_json(parameters_json);
   if (!parameters)
@@ -103,6 +122,7 @@ Head spawn_head(caf::actor_system& system, HeadOptions options) {
   context.open_reader = options.open_reader;
   context.admit = admit;
   context.check_parameters = check_parameters;
+  context.check_warm_start = check_warm_start;
   context.remove_folders = options.remove_folders
                                ? options.remove_folders
                                : [](const std::string&) -> Result<void> { return {}; };

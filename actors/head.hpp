@@ -55,6 +55,9 @@ Result<Algorithms> make_algorithms(const pb::ExperimentSpec& spec, std::int64_t 
 /// Whether a spec can run here, as far as algorithms and their search space say; all that is wrong in one text.
 Result<void> admit(const pb::ExperimentSpec& spec);
 
+/// Whether the trials of a warm start are of the spec's search space.
+Result<void> check_warm_start(const pb::ExperimentSpec& spec, const pb::WarmStarted& warm_start);
+
 /// Whether these are parameters of the spec's search space (some may be missing: they are drawn).
 Result<void> check_parameters(const pb::ExperimentSpec& spec, const std::string& parameters_json);
 

@@ -30,7 +30,7 @@ TunerActor::behavior_type TunerState::make_behavior() {
         }
         try {
           algorithms_.tuner->tell(over.trial);
-          if (algorithms_.assessor)
+          if (algorithms_.assessor && over.trial.sequence >= 0)  // a warm start has no curves
             algorithms_.assessor->tell(over.trial);
         } catch (const std::exception& e) {
           fail_with(e.what());
@@ -61,7 +61,7 @@ Result<Ask> TunerState::ask(const AskTuner& question) {
     auto whole = algorithms_.complete(*question.partial, question.sequence);
     if (!whole)
       return tl::unexpected(whole.error());
-    return Ask(Suggestion{std::move(*whole), ""});
+    return Ask(Suggestion{algorithms_.tuner->as_tried(std::move(*whole)), ""});
   } catch (const std::exception& e) {
     return fail(ErrorCode::internal, e.what());
   }

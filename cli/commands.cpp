@@ -10,6 +10,7 @@
 #include "cli/follow.hpp"
 #include "cli/json_output.hpp"
 #include "cli/local_server.hpp"
+#include "cli/warm_start.hpp"
 #include "store/home_lock.hpp"
 
 namespace autotune::cli {
@@ -229,6 +230,8 @@ int apply(const Common& common, const FileOptions& options, bool follow_it) {
   auto submissions = submissions_of(options);
   if (!submissions)
     return report(submissions.error());
+  if (auto added = add_warm_start(*submissions, options.warm_start, home_folder(common)); !added)
+    return report(added.error());
   for (auto& submit : *submissions) {
     pb::ControlRequest request;
     *request.mutable_submit() = std::move(submit);
@@ -279,6 +282,7 @@ void add_commands(CLI::App& app, Common& common, int& exit_code) {
       ->allow_extra_args(false);
   submit->add_option("--seed", options->seed, "Seed");
   submit->add_option("--name", options->name, "Another name for the experiment");
+  add_warm_start_option(*submit, *options);
   auto follow_it = std::make_shared<bool>(false);
   submit->add_flag("--watch", *follow_it, "Follow it until it has ended");
   add_json(*submit, common);

@@ -33,9 +33,7 @@ std::string cell_text(const Value& value) {
   return text != nullptr ? *text : to_json(value);
 }
 
-/// {"a": 1, "b": {"_name": "x"}} -> a: 1, b/_name: x.
-void flatten(const std::string& prefix, const Value& value,
-             std::vector<std::pair<std::string, std::string>>& out) {
+void flatten(const std::string& prefix, const Value& value, std::vector<NamedCell>& out) {
   const auto* object = value.as_object();
   if (object == nullptr) {
     out.emplace_back(prefix, cell_text(value));
@@ -45,11 +43,9 @@ void flatten(const std::string& prefix, const Value& value,
     flatten(prefix.empty() ? name : prefix + "/" + name, member, out);
 }
 
-std::vector<std::pair<std::string, std::string>> flat_parameters(const pb::TrialSummary& trial) {
-  std::vector<std::pair<std::string, std::string>> out;
-  if (auto value = parse_json(trial.parameters_json()); value && value->as_object() != nullptr)
-    flatten("", *value, out);
-  return out;
+std::vector<NamedCell> flat_parameters(const pb::TrialSummary& trial) {
+  auto value = parse_json(trial.parameters_json());
+  return value && value->as_object() != nullptr ? cells_of("", *value) : std::vector<NamedCell>();
 }
 
 /// Names in the order in which they come first.
@@ -74,6 +70,12 @@ std::string intermediate_json(std::span<const pb::Report> reports, const pb::Tri
 }
 
 }  // namespace
+
+std::vector<NamedCell> cells_of(const std::string& name, const Value& value) {
+  std::vector<NamedCell> out;
+  flatten(name, value, out);
+  return out;
+}
 
 void write_experiments_csv(const std::vector<pb::ExperimentSummary>& experiments,
                            std::ostream& out) {

@@ -2,12 +2,21 @@
 #pragma once
 
 #include <ostream>
+#include <string>
+#include <utility>
 #include <vector>
 
 #include "cli/intermediate_reports.hpp"
 #include "cli/json_output.hpp"
 
 namespace autotune::cli {
+
+/// A column's name and a cell's text.
+using NamedCell = std::pair<std::string, std::string>;
+
+/// A value in the cells that it takes: strings bare, the rest as JSON, an object's members each in a column of its own
+/// (NAME/MEMBER).
+std::vector<NamedCell> cells_of(const std::string& name, const Value& value);
 
 /// A row an experiment.
 void write_experiments_csv(const std::vector<pb::ExperimentSummary>& experiments,

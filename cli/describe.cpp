@@ -85,8 +85,16 @@ class Lines {
   Columns columns_;
 };
 
-void write_experiment(const pb::ExperimentSummary& e, std::int64_t stored_bytes,
-                      std::ostream& out) {
+/// Of its warm start; null where there was none.
+const pb::WarmStarted* warm_start_in(const std::vector<StoredEvent>& events) {
+  for (const auto& stored : events)
+    if (stored.event.has_warm_started())
+      return &stored.event.warm_started();
+  return nullptr;
+}
+
+void write_experiment(const pb::ExperimentSummary& e, const pb::WarmStarted* warm,
+                      std::int64_t stored_bytes, std::ostream& out) {
   const auto& spec = e.spec();
   Lines lines;
   lines.add("Experiment", e.id());
@@ -102,6 +110,8 @@ void write_experiment(const pb::ExperimentSummary& e, std::int64_t stored_bytes,
   lines.add("Concurrency", std::to_string(e.trial_concurrency()));
   lines.add("Algorithm", algorithm_of(spec));
   lines.add("Objective", objectives_of(spec));
+  if (warm != nullptr)
+    lines.add("Warm start", warm_start_text(*warm));
   if (e.has_best())
     lines.add("Best", metric_text(e.best().value()) + " by trial " +
                           std::to_string(e.best().sequence()) + ": " +
@@ -188,6 +198,7 @@ Result<void> describe_experiment(StoreReader& store, const std::string& experime
   auto bytes = store.stored_bytes(summary->id());
   if (!bytes)
     return tl::unexpected(bytes.error());
+  const auto* warm = warm_start_in(*events);
   if (options.format == Format::json) {
     auto value = to_value(*summary);
     auto& object = *value.as_object();
@@ -196,6 +207,9 @@ Result<void> describe_experiment(StoreReader& store, const std::string& experime
                         Value::real(static_cast<double>(summary->running_ms()) / 1000));
     object.emplace_back("algorithm", algorithm_of(summary->spec()));
     object.emplace_back("objective", objectives_of(summary->spec()));
+    if (warm != nullptr)
+      object.emplace_back("warmStart", Object{{"trials", Value::integer(warm->trials_size())},
+                                              {"source", warm->source()}});
     object.emplace_back("searchSpace", parameters_value(summary->spec().search_space_json()));
     object.emplace_back("folder", summary->options().folder());
     object.emplace_back("storedBytes", Value::integer(*bytes));
@@ -203,7 +217,7 @@ Result<void> describe_experiment(StoreReader& store, const std::string& experime
     out << to_json(value) << "\n";
     return {};
   }
-  write_experiment(*summary, *bytes, out);
+  write_experiment(*summary, warm, *bytes, out);
   if (auto waiting = write_waiting(store, *summary, out); !waiting)
     return waiting;
   write_events(*events, out);

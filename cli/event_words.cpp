@@ -95,6 +95,7 @@ std::string raw_words(const pb::Event& event) {
     case pb::Event::kNotice:
       return (event.notice().sequence() >= 0 ? trial(event.notice().sequence()) + ": " : "") +
              event.notice().text();
+    case pb::Event::kWarmStarted: return "warm start: " + warm_start_text(event.warm_started());
     case pb::Event::WHAT_NOT_SET: return "an event that this version does not know";
   }
   return "an event that this version does not know";
@@ -103,6 +104,11 @@ std::string raw_words(const pb::Event& event) {
 }  // namespace
 
 std::string words_of(const pb::Event& event) { return printable(raw_words(event)); }
+
+std::string warm_start_text(const pb::WarmStarted& warm) {
+  return std::to_string(warm.trials_size()) + (warm.trials_size() == 1 ? " trial" : " trials") +
+         " from " + warm.source();
+}
 
 std::string kind_of(const pb::Event& event) {
   const auto* field =

@@ -19,6 +19,7 @@ struct FileOptions {
   std::vector<std::string> overrides;
   std::optional<std::int64_t> seed;
   std::string name;
+  std::string warm_start;  ///< another experiment, or a CSV file
   bool honor_run_as_user = false;
   bool strict_resources = false;
 };
@@ -33,6 +34,9 @@ Result<LoadedFile> read_file(const FileOptions& options);
 
 /// The options of `FileOptions` as those of a verb.
 void add_file_options(CLI::App& verb, FileOptions& options);
+
+/// `--warm-start`, which starts something: for `run` and `apply` alone.
+void add_warm_start_option(CLI::App& verb, FileOptions& options);
 
 /// What `run` was told beside the file. Error: invalid_argument (no CLAIM=DIR, no such folder).
 Result<pb::RunOptions> options_of(const FileOptions& options);

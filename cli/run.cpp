@@ -5,6 +5,7 @@
 #include "cli/experiment_file.hpp"
 #include "cli/follow.hpp"
 #include "cli/local_server.hpp"
+#include "cli/warm_start.hpp"
 #include "store/home_lock.hpp"
 
 namespace autotune::cli {
@@ -98,6 +99,8 @@ int run(const Common& common, const FileOptions& options, bool resume_wanted) {
   if (resume_wanted)
     if (auto id = unfinished(common, submissions->front().spec().name()); !id.empty())
       return resume_here(common, id, command_line("run --resume", options.file));
+  if (auto added = add_warm_start(*submissions, options.warm_start, home_folder(common)); !added)
+    return report(added.error());
   catch_signals();
   EventQueue events;
   auto server = LocalServer::start(
@@ -147,12 +150,20 @@ void add_file_options(CLI::App& verb, FileOptions& options) {
                 "A trial waits until its requests of cpu and memory are free");
 }
 
+void add_warm_start_option(CLI::App& verb, FileOptions& options) {
+  verb.add_option("--warm-start", options.warm_start,
+                  "Tell the tuner first what is known: the finished trials of another experiment "
+                  "of this home, or of a CSV file")
+      ->type_name("EXP|FILE.csv");
+}
+
 void add_run(CLI::App& app, Common& common, int& exit_code) {
   auto options = std::make_shared<FileOptions>();
   auto resume_wanted = std::make_shared<bool>(false);
   auto* verb =
       add_verb(app, common, "run", "Run an experiment here, from first trial to best parameters");
   add_file_options(*verb, *options);
+  add_warm_start_option(*verb, *options);
   verb->add_flag("--resume", *resume_wanted,
                  "Go on with the newest unfinished experiment of that name");
   verb->callback([&common, &exit_code, options, resume_wanted] {

@@ -21,7 +21,7 @@ struct Measurement {
 };
 
 struct Trial {
-  Sequence sequence = 0;
+  Sequence sequence = 0;  ///< below 0: of a warm start
   Value parameters;
   TrialOutcome outcome = TrialOutcome::running;
   std::optional<double> final_value;       ///< finite; as reported, not yet turned by the direction

@@ -153,6 +153,7 @@ const char* check(const pb::Event& event) {
                            event.replica_restarted().attempt());
     case pb::Event::kTrialEnqueued:
     case pb::Event::kSpecEdited:
+    case pb::Event::kWarmStarted:
     case pb::Event::kNotice: return nullptr;
     case pb::Event::WHAT_NOT_SET: return "no kind that this version knows";
   }

@@ -8,10 +8,12 @@
 #include <string_view>
 #include <unordered_map>
 #include <unordered_set>
+#include <utility>
 #include <vector>
 
 #include "tuner/budget_model.hpp"
 #include "tuner/seen_points.hpp"
+#include "tuner/trial_budget.hpp"
 #include "tuner/tuner.hpp"
 
 namespace autotune {
@@ -76,6 +78,9 @@ class AshaTuner : public Tuner {
   AshaTuner(Space space, std::int64_t seed, AshaOptions options);
 
   Ask ask(Sequence trial, std::span<const Trial> running) const override;
+  Value as_tried(Value parameters) const override {
+    return with_budget(std::move(parameters), budgets_.back());
+  }
   void tell(const Trial& ended) override;
 
  private:

@@ -3,10 +3,12 @@
 
 #include <cstdint>
 #include <optional>
+#include <utility>
 
 #include "tuner/brackets.hpp"
 #include "tuner/budget_model.hpp"
 #include "tuner/seen_points.hpp"
+#include "tuner/trial_budget.hpp"
 #include "tuner/tuner.hpp"
 
 namespace autotune {
@@ -36,6 +38,9 @@ class BohbTuner : public Tuner {
   BohbTuner(Space space, std::int64_t seed, BohbOptions options);
 
   Ask ask(Sequence trial, std::span<const Trial> running) const override;
+  Value as_tried(Value parameters) const override {
+    return with_budget(std::move(parameters), options_.budget_max);
+  }
   void tell(const Trial& ended) override;
 
   /// The budget whose model is in use; nothing where there is none yet.

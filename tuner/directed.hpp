@@ -3,6 +3,7 @@
 
 #include <memory>
 #include <string_view>
+#include <utility>
 
 #include "tuner/assessor.hpp"
 #include "tuner/tuner.hpp"
@@ -25,6 +26,9 @@ class DirectedTuner : public Tuner {
       : inner_(std::move(inner)), direction_(direction) {}
 
   Ask ask(Sequence trial, std::span<const Trial> running) const override;
+  Value as_tried(Value parameters) const override {
+    return inner_->as_tried(std::move(parameters));
+  }
   void tell(const Trial& ended) override;
 
  private:

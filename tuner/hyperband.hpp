@@ -1,8 +1,11 @@
 // Hyperband: many configurations with small budgets, the best of them with larger ones.
 #pragma once
 
+#include <utility>
+
 #include "tuner/brackets.hpp"
 #include "tuner/seen_points.hpp"
+#include "tuner/trial_budget.hpp"
 #include "tuner/tuner.hpp"
 
 namespace autotune {
@@ -28,15 +31,20 @@ class HyperbandTuner : public Tuner {
   HyperbandTuner(Space space, std::int64_t seed, HyperbandOptions options)
       : seed_(seed),
         serial_(options.serial),
+        budget_max_(options.budget_max),
         brackets_(options.budget_max, 1, options.eta),
         seen_(std::move(space)) {}
 
   Ask ask(Sequence trial, std::span<const Trial> running) const override;
+  Value as_tried(Value parameters) const override {
+    return with_budget(std::move(parameters), budget_max_);
+  }
   void tell(const Trial& ended) override;
 
  private:
   std::int64_t seed_;
   bool serial_;
+  std::int64_t budget_max_;
   Brackets brackets_;
   SeenPoints seen_;
 };

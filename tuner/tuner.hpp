@@ -41,7 +41,12 @@ class Tuner {
   /// Suggests parameters for the trial numbered `trial`, knowing which trials run without a result.
   virtual Ask ask(Sequence trial, std::span<const Trial> running) const = 0;
 
-  /// Takes in an ended trial. A trial without a final value is never treated as a good one.
+  /// Parameters that the user chose, with what this algorithm adds to its own suggestions: an advisor's
+  /// greatest TRIAL_BUDGET, since such a trial is compared with no others of a rung.
+  virtual Value as_tried(Value parameters) const { return parameters; }
+
+  /// Takes in an ended trial. A trial without a final value is never treated as a good one. It may be
+  /// one that was never asked for (`own` is false): the user's, or of a warm start.
   virtual void tell(const Trial& ended) = 0;
 };
 

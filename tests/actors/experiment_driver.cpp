@@ -79,6 +79,7 @@ std::string word_of(const pb::Event& event) {
     case E::kLinesRejected:
       return "rejected " + std::to_string(event.lines_rejected().total()) + " lines";
     case E::kReplicaRestarted: return "restarted " + event.replica_restarted().replica();
+    case E::kWarmStarted: return "warm start " + std::to_string(event.warm_started().trials_size());
     case E::kNotice: return "notice: " + event.notice().text();
     case E::WHAT_NOT_SET: break;
   }

@@ -217,6 +217,7 @@ void Simulation::ask(pb::ControlRequest request,
 void Simulation::submit(const pb::ExperimentSpec& spec) {
   pb::ControlRequest request;
   *request.mutable_submit()->mutable_spec() = spec;
+  *request.mutable_submit()->mutable_warm_start() = options_.warm_start;
   ask(std::move(request), [this](const pb::ControlResponse& response) {
     if (!response.error().empty() && options_.faults.store_refuses)
       return;

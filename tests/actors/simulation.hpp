@@ -34,6 +34,7 @@ struct SimulationOptions {
   SimulationFaults faults;
   /// What to run; empty: drawn from the seed.
   std::vector<pb::ExperimentSpec> specs;
+  pb::WarmStarted warm_start;  ///< of each
   /// What replicas do; absent: drawn from the seed.
   SimulatedBehaviour behaviour;
   std::vector<std::string> gpus;

@@ -26,7 +26,7 @@ STATES = ("Unspecified", "Pending", "Running", "Succeeded", "Failed", "EarlyStop
 EVENTS = {
     3: "submitted", 4: "phase", 5: "created", 6: "launched", 7: "started", 8: "attempt-ended", 9: "requeued",
     10: "ended", 11: "stop-requested", 12: "enqueued", 13: "edited", 14: "lines-rejected", 15: "restarted",
-    16: "notice",
+    16: "notice", 17: "warm-started",
 }
 
 

@@ -356,3 +356,28 @@ TEST_CASE("trials of another space are passed over", "[conformance]") {
   tuner->tell(ended(1, Value(), 1));
   CHECK(drive(*tuner, 30, 2, 11, succeed).size() >= 30);
 }
+
+TEST_CASE("results that were never asked for are taken in, and legal suggestions follow",
+          "[conformance]") {
+  auto name = GENERATE(from_range(all_tuners()));
+  CAPTURE(name);
+  auto space = space_for(name, mixed_space(), 60);
+  auto theirs = drive(*make(name, space, 99), 25, 1, 12, succeed);
+  auto tuner = make(name, space, 7);
+  for (auto trial : theirs) {
+    trial.sequence = -1 - trial.sequence;
+    trial.own = false;
+    trial.lineage.clear();
+    tuner->tell(trial);
+  }
+  auto trials = drive(*tuner, 30, 4, 13, succeed);
+  REQUIRE(trials.size() == 30);
+  for (const auto& trial : trials)
+    CHECK(legal(name, space, trial.parameters));
+  // What the user adds in between disturbs nothing either.
+  auto own = tuner->as_tried(plain(theirs.front().parameters));
+  auto mine = ended(30, own, 0.5);
+  mine.own = false;
+  tuner->tell(mine);
+  CHECK(legal(name, space, std::get<Suggestion>(tuner->ask(31, {})).parameters));
+}
