@@ -1,8 +1,11 @@
 #include "actors/experiment.hpp"
 
 #include <algorithm>
+#include <filesystem>
 
 #include "actors/log.hpp"
+#include "launchers/process.hpp"
+#include "launchers/process_tree.hpp"
 
 namespace autotune {
 
@@ -81,14 +84,35 @@ Result<void> ExperimentState::begin() {
   auto algorithms = context_.make_algorithms(core_->spec(), core_->seed(), folder);
   if (!algorithms)
     return tl::unexpected(algorithms.error());
-  tuner_ = caf::actor_cast<TunerActor>(
-      self_->spawn<caf::stateful_actor<TunerState, TunerActor::base>>(std::move(*algorithms)));
-  if (core_->has_assessor())
+  spawn_tuner(*std::move(algorithms), folder);
+  if (core_->wants_measures())
     compat::send(self_, context_.sink,
                  Subscribe{core_->id(), caf::actor_cast<caf::strong_actor_ptr>(self_)});
   perform(std::move(history_));
   history_.clear();
   return {};
+}
+
+/// One that is a program has a thread of its own, and ends with the experiment.
+void ExperimentState::spawn_tuner(Algorithms algorithms, const std::string& folder) {
+  using Impl = caf::stateful_actor<TunerState, TunerActor::base>;
+  if (!algorithms.program) {
+    tuner_ = caf::actor_cast<TunerActor>(self_->spawn<Impl>(std::move(algorithms)));
+    return;
+  }
+  auto& child = algorithms.program->child;
+  child.folder = core_->options().folder();
+  child.environment = own_environment();
+  child.environment.push_back("AUTOTUNE_EXPERIMENT_ID=" + core_->id());
+  child.environment.push_back("AUTOTUNE_EXPERIMENT_NAME=" + core_->spec().name());
+  if (!folder.empty())
+    child.log = std::filesystem::path(folder) / "tuner.log";
+  pb::ReplicaKey key;
+  key.set_experiment_id(core_->id());
+  key.set_sequence(-1);
+  child.marker = marker_of(folder, key);
+  tuner_ = caf::actor_cast<TunerActor>(
+      self_->spawn<Impl, caf::linked + caf::detached>(std::move(algorithms)));
 }
 
 caf::result<pb::ControlResponse> ExperimentState::command(pb::ControlRequest& request) {
@@ -359,8 +383,17 @@ void ExperimentState::watch_storage() {
   compat::send(self_, meter_, atom::tick_v);
 }
 
+/// A tuner that is a program runs only while its experiment does.
+void ExperimentState::watch_tuner() {
+  if (!tuner_ || tuner_rests_ == core_->at_rest())
+    return;
+  tuner_rests_ = core_->at_rest();
+  compat::send(self_, tuner_, TunerRests{tuner_rests_});
+}
+
 void ExperimentState::schedule_tick() {
   watch_storage();
+  watch_tuner();
   auto now = self_->clock().now();
   auto next = core_->next_tick(now);
   if (!next || (tick_at_ && *tick_at_ <= *next))

@@ -50,6 +50,7 @@ class ExperimentState {
   caf::result<pb::ControlResponse> command(pb::ControlRequest& request);
   Result<ExperimentEffects> carry_out(std::uint64_t number, const pb::ControlRequest& request);
   Result<void> begin();
+  void spawn_tuner(Algorithms algorithms, const std::string& folder);
   Result<void> adopt_first(const pb::ControlRequest& request);
   void start_over(const Error& error);
   void perform(ExperimentEffects effects);
@@ -63,6 +64,7 @@ class ExperimentState {
   void on_stored(const Stored& stored);
   void schedule_tick();
   void watch_storage();
+  void watch_tuner();
   PlacementNeeds needs() const;
 
   ExperimentActor::pointer self_;
@@ -71,6 +73,7 @@ class ExperimentState {
   ExperimentEffects history_;
   std::vector<pb::SecretDocument> secrets_;
   TunerActor tuner_;
+  bool tuner_rests_ = false;
   StorageMeterActor meter_;
   std::uint64_t next_token_ = 1;
   struct WaitingForStore {

@@ -301,7 +301,7 @@ std::optional<double> ExperimentCore::objective_of(
 ExperimentEffects ExperimentCore::on_reports(Moment, const pb::ReportsMessage& stored) {
   ExperimentEffects effects;
   auto* live = find(stored.sequence(), stored.attempt());
-  if (live == nullptr || !has_assessor())
+  if (live == nullptr || !wants_measures())
     return effects;
   for (const auto& report : stored.reports()) {
     auto& last = live->last_lines[report.replica()];

@@ -159,6 +159,8 @@ class ExperimentCore {
   /// True when nothing of it runs or will run without a command.
   bool at_rest() const;
   bool has_assessor() const { return !spec_.assessor().name().empty(); }
+  /// True where somebody listens to intermediate results: an assessor, or a tuner that is a program.
+  bool wants_measures() const { return has_assessor() || spec_.tuner().command_size() > 0; }
 
   /// True while decided events are held back so that one commit covers what follows them.
   bool holds_events() const { return !pending_events_.empty(); }

@@ -33,14 +33,21 @@ Result<Algorithms> make_algorithms(const pb::ExperimentSpec& spec, std::int64_t 
   auto space = read_search_space(spec.search_space_json());
   if (!space)
     return tl::unexpected(space.error());
-  auto tuner = make_tuner(spec, *space, seed, folder);
-  if (!tuner)
-    return tl::unexpected(tuner.error());
+  Algorithms algorithms;
+  if (spec.tuner().command_size() > 0) {
+    auto setting = program_setting(spec, seed, Space(*space));
+    if (!setting)
+      return tl::unexpected(setting.error());
+    algorithms.program = *std::move(setting);
+  } else {
+    auto tuner = make_tuner(spec, *space, seed, folder);
+    if (!tuner)
+      return tl::unexpected(tuner.error());
+    algorithms.tuner = std::move(*tuner);
+  }
   auto assessor = make_assessor(spec);
   if (!assessor)
     return tl::unexpected(assessor.error());
-  Algorithms algorithms;
-  algorithms.tuner = std::move(*tuner);
   algorithms.assessor = std::move(*assessor);
   algorithms.complete = [points = Space(*space), seed](const Value& partial, Sequence sequence) {
     auto rng = rng_for(seed, sequence);

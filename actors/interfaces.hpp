@@ -39,7 +39,13 @@ using TunerActor = caf::typed_actor<
     // A trial has ended.
     caf::result<void>(TrialOver),
     // A running trial has a new intermediate result.
-    caf::result<void>(Measured)>;
+    caf::result<void>(Measured),
+    // Its experiment came to rest, or goes on: a program needs to run only in between.
+    caf::result<void>(TunerRests),
+    // INTERNAL: the tuner's program printed a line, or ended.
+    caf::result<void>(ProgramSaid),
+    // INTERNAL: time passed.
+    caf::result<void>(atom::tick)>;
 
 /// The PLACEMENT actor: nodes, what is free on them, and why something waits.
 using PlacementActor = caf::typed_actor<

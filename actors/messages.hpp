@@ -57,6 +57,17 @@ struct StopAdvised {
   std::string reason;
 };
 
+/// To the tuner: its experiment came to rest, or goes on.
+struct TunerRests {
+  bool rests = false;
+};
+/// From a program's thread to the tuner whose program it is: a line, or how it ended.
+struct ProgramSaid {
+  int generation = 0;
+  std::string text;
+  bool ended = false;
+};
+
 /// To placement: a place for this trial's replicas, all or none.
 struct PlaceTrial {
   std::string experiment_id;

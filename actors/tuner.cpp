@@ -5,53 +5,76 @@
 namespace autotune {
 
 TunerState::TunerState(TunerActor::pointer self, Algorithms algorithms)
-    : self_(self), algorithms_(std::move(algorithms)) {}
+    : self_(self), algorithms_(std::move(algorithms)) {
+  if (algorithms_.program)
+    program_ = std::make_unique<ProgramTuner>(self_, *std::move(algorithms_.program));
+}
 
 TunerActor::behavior_type TunerState::make_behavior() {
   return {
       [this](const AskTuner& question) {
+        if (program_ && !question.partial)
+          return program_->ask(self_->current_sender(), question.sequence);
         compat::send(self_, caf::actor_cast<ExperimentActor>(self_->current_sender()),
                      Suggested{question.sequence, ask(question)});
       },
       [this](TrialBegan& began) {
+        if (program_)
+          program_->began(began.trial);
         if (auto* trial = find(began.trial.sequence))
           *trial = std::move(began.trial);
         else
           running_.push_back(std::move(began.trial));
       },
-      [this](TrialOver& over) {
-        auto found = std::find_if(running_.begin(), running_.end(), [&](const Trial& trial) {
-          return trial.sequence == over.trial.sequence;
-        });
-        if (found != running_.end()) {
-          if (over.trial.intermediates.empty())
-            over.trial.intermediates = std::move(found->intermediates);
-          running_.erase(found);
-        }
-        try {
-          algorithms_.tuner->tell(over.trial);
-          if (algorithms_.assessor && over.trial.sequence >= 0)  // a warm start has no curves
-            algorithms_.assessor->tell(over.trial);
-        } catch (const std::exception& e) {
-          fail_with(e.what());
-        }
-      },
+      [this](TrialOver& over) { tell(over.trial); },
       [this](const Measured& measured) {
-        auto* trial = find(measured.sequence);
-        if (trial == nullptr || !algorithms_.assessor)
-          return;
-        trial->intermediates.push_back(measured.measurement);
-        if (!measured.assess)
-          return;
-        try {
-          if (auto reason = algorithms_.assessor->assess(*trial))
-            compat::send(self_, caf::actor_cast<ExperimentActor>(self_->current_sender()),
-                         StopAdvised{measured.sequence, measured.attempt, *reason});
-        } catch (const std::exception& e) {
-          fail_with(e.what());
-        }
+        if (auto* trial = find(measured.sequence))
+          assess(*trial, measured);
       },
+      [this](const TunerRests& told) {
+        if (program_)
+          program_->rest(told.rests);
+      },
+      [this](const ProgramSaid& said) { program_->said(said); },
+      [this](atom::tick) { program_->tick(); },
   };
+}
+
+void TunerState::tell(Trial& ended) {
+  auto found = std::find_if(running_.begin(), running_.end(),
+                            [&](const Trial& trial) { return trial.sequence == ended.sequence; });
+  if (found != running_.end()) {
+    if (ended.intermediates.empty())
+      ended.intermediates = std::move(found->intermediates);
+    running_.erase(found);
+  }
+  try {
+    if (program_)
+      program_->over(ended);
+    else
+      algorithms_.tuner->tell(ended);
+    if (algorithms_.assessor && ended.sequence >= 0)  // a warm start has no curves
+      algorithms_.assessor->tell(ended);
+  } catch (const std::exception& e) {
+    fail_with(e.what());
+  }
+}
+
+void TunerState::assess(Trial& trial, const Measured& measured) {
+  if (program_ && measured.assess)
+    program_->measured(self_->current_sender(), measured);
+  if (!algorithms_.assessor)
+    return;
+  trial.intermediates.push_back(measured.measurement);
+  if (!measured.assess)
+    return;
+  try {
+    if (auto reason = algorithms_.assessor->assess(trial))
+      compat::send(self_, caf::actor_cast<ExperimentActor>(self_->current_sender()),
+                   StopAdvised{measured.sequence, measured.attempt, *reason});
+  } catch (const std::exception& e) {
+    fail_with(e.what());
+  }
 }
 
 Result<Ask> TunerState::ask(const AskTuner& question) {
@@ -61,7 +84,9 @@ Result<Ask> TunerState::ask(const AskTuner& question) {
     auto whole = algorithms_.complete(*question.partial, question.sequence);
     if (!whole)
       return tl::unexpected(whole.error());
-    return Ask(Suggestion{algorithms_.tuner->as_tried(std::move(*whole)), ""});
+    if (algorithms_.tuner)
+      *whole = algorithms_.tuner->as_tried(std::move(*whole));
+    return Ask(Suggestion{std::move(*whole), ""});
   } catch (const std::exception& e) {
     return fail(ErrorCode::internal, e.what());
   }

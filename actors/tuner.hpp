@@ -3,9 +3,11 @@
 
 #include <functional>
 #include <memory>
+#include <optional>
 #include <vector>
 
 #include "actors/interfaces.hpp"
+#include "actors/program_tuner.hpp"
 #include "tuner/assessor.hpp"
 #include "tuner/tuner.hpp"
 
@@ -13,7 +15,8 @@ namespace autotune {
 
 /// What the tuner actor computes with. `complete` fills in what a partial set of parameters leaves out.
 struct Algorithms {
-  std::shared_ptr<Tuner> tuner;
+  std::shared_ptr<Tuner> tuner;  ///< null where it is a program
+  std::optional<ProgramTunerSetting> program;
   std::shared_ptr<Assessor> assessor;  ///< null: none
   std::function<Result<Value>(const Value& partial, Sequence sequence)> complete;
 };
@@ -31,12 +34,15 @@ class TunerState {
   static inline const char* name = "tuner";
 
  private:
+  void tell(Trial& ended);
   Result<Ask> ask(const AskTuner& question);
+  void assess(Trial& trial, const Measured& measured);
   Trial* find(Sequence sequence);
   void fail_with(const std::string& reason);
 
   TunerActor::pointer self_;
   Algorithms algorithms_;
+  std::unique_ptr<ProgramTuner> program_;
   std::vector<Trial> running_;  // in order of their beginning
 };
 

@@ -211,9 +211,10 @@ std::vector<AlgorithmError> check_algorithms(const pb::ExperimentSpec& spec,
   std::vector<AlgorithmError> errors;
   auto deciding = deciding_slot(spec);
   if (deciding.command) {
-    errors.push_back(
-        {"tuner.command", "tuners that are programs are not in this version yet; use one of: " +
-                              names_of(AlgorithmKind::tuner)});
+    if (space.parameters.empty())
+      errors.push_back({"searchSpace", "is empty; name at least one parameter"});
+    if (!deciding.args())
+      errors.push_back({deciding.args_path, "is not JSON: " + deciding.args().error().message});
   } else {
     check_slot(deciding, errors);
     if (const auto* row = deciding.find())
@@ -243,6 +244,8 @@ Result<std::unique_ptr<Tuner>> make_tuner(const pb::ExperimentSpec& spec, const 
     return tl::unexpected(joined(errors));
   auto slot = deciding_slot(spec);
   const auto* row = slot.find();
+  if (row == nullptr)
+    return fail(ErrorCode::invalid_argument, "tuner.command: is a program, not one of ours");
   Arguments arguments(*slot.args(), row->arguments);
   if (arguments.given("seed"))
     seed = arguments.integer("seed");

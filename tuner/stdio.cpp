@@ -94,7 +94,8 @@ Result<Value> StdioSession::handle(const Value& request) {
     return tl::unexpected(wrong("no run has been started; send init first"));
   const auto* id = request.find("id");
   auto sequence = id == nullptr ? std::nullopt : id->to_integer();
-  if (!sequence || *sequence < 0)
+  bool warm = *op == "tell" && request.find("params") != nullptr;  // numbered as its teller likes
+  if (!sequence || (!warm && sequence.value_or(-1) < 0))
     return tl::unexpected(wrong("id must be a whole number from 0"));
   if (*op == "ask")
     return ask(*sequence);

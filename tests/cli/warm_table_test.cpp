@@ -129,9 +129,9 @@ TEST_CASE("what export writes is read back as it was", "[warm][csv]") {
 
 TEST_CASE("a heading's mistakes are told in one go", "[warm][csv]") {
   auto text = error("lrr,units,opt,net/_name,net/k,colour\n");
-  CHECK_THAT(text,
-             Catch::Contains("runs.csv:1: no column holds parameter 'lr' (a number in [0.001, 1.0]); "
-                             "name one 'lr' or 'parameter.lr'"));
+  CHECK_THAT(text, Catch::Contains(
+                       "runs.csv:1: no column holds parameter 'lr' (a number in [0.001, 1.0]); "
+                       "name one 'lr' or 'parameter.lr'"));
   CHECK_THAT(text, Catch::Contains(
                        "column 'lrr' is neither a parameter nor a result; did you mean 'lr'?"));
   CHECK_THAT(text, Catch::Contains("column 'colour' is neither"));

@@ -63,7 +63,8 @@ TEST_CASE("algorithms of the file format that this version lacks are refused by 
         "Curvefitting, ASHA, Threshold");
   pb::ExperimentSpec command;
   command.mutable_tuner()->add_command("mine");
-  CHECK(only_error(command).find("tuner.command: ") == 0);
+  CHECK(check_algorithms(command, cube(1)).empty());
+  CHECK_FALSE(make_tuner(command, cube(1), 1));
 }
 
 TEST_CASE("a tuner rules over an advisor, an advisor over an assessor") {

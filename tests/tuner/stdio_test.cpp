@@ -34,6 +34,14 @@ std::string error_of(StdioSession& session, std::string_view line) {
 
 }  // namespace
 
+TEST_CASE("a warm start is told with parameters, under any number") {
+  auto session = started();
+  CHECK(session.answer(R"({"op":"tell","id":-1,"status":"ok","value":1,"params":{"r":2}})") ==
+        R"({"ok":true})");
+  CHECK(error_of(session, R"({"op":"tell","id":-1,"status":"ok","value":1})") ==
+        "id must be a whole number from 0");
+}
+
 TEST_CASE("a run over lines: ask, report, tell until the space is used up") {
   auto session = started();
   std::string line;
