@@ -29,7 +29,7 @@ void configure_types() {
 void configure(caf::actor_system_config&) { configure_types(); }
 
 Result<Algorithms> make_algorithms(const pb::ExperimentSpec& spec, std::int64_t seed,
-                                   const std::string& folder) {
+                                   const std::string& folder, const AlgorithmTable& table) {
   auto space = read_search_space(spec.search_space_json());
   if (!space)
     return tl::unexpected(space.error());
@@ -40,12 +40,12 @@ Result<Algorithms> make_algorithms(const pb::ExperimentSpec& spec, std::int64_t 
       return tl::unexpected(setting.error());
     algorithms.program = *std::move(setting);
   } else {
-    auto tuner = make_tuner(spec, *space, seed, folder);
+    auto tuner = make_tuner(spec, *space, seed, folder, table);
     if (!tuner)
       return tl::unexpected(tuner.error());
     algorithms.tuner = std::move(*tuner);
   }
-  auto assessor = make_assessor(spec);
+  auto assessor = make_assessor(spec, table);
   if (!assessor)
     return tl::unexpected(assessor.error());
   algorithms.assessor = std::move(*assessor);
@@ -56,12 +56,12 @@ Result<Algorithms> make_algorithms(const pb::ExperimentSpec& spec, std::int64_t 
   return algorithms;
 }
 
-Result<void> admit(const pb::ExperimentSpec& spec) {
+Result<void> admit(const pb::ExperimentSpec& spec, const AlgorithmTable& table) {
   auto space = read_search_space(spec.search_space_json());
   if (!space)
     return tl::unexpected(space.error());
   std::string all;
-  for (const auto& error : check_algorithms(spec, *space))
+  for (const auto& error : check_algorithms(spec, *space, table))
     all += (all.empty() ? "" : "\n") + ("spec." + error.path + ": " + error.message);
   if (!all.empty())
     return fail(ErrorCode::invalid_argument, all);
@@ -119,15 +119,20 @@ Head spawn_head(caf::actor_system& system, HeadOptions options) {
   context.experiment.placement = head.placement;
   context.experiment.agents.emplace(options.node.name, head.agent);
   context.experiment.wall_ms = options.wall_ms ? options.wall_ms : system_wall_ms;
+  auto table = options.algorithms ? options.algorithms : std::make_shared<const AlgorithmTable>();
   context.experiment.make_algorithms =
-      options.make_algorithms ? options.make_algorithms : autotune::make_algorithms;
+      options.make_algorithms
+          ? options.make_algorithms
+          : [table](const pb::ExperimentSpec& spec, std::int64_t seed, const std::string& folder) {
+              return autotune::make_algorithms(spec, seed, folder, *table);
+            };
   context.experiment.folder_of = options.folder_of;
   context.experiment.watcher = options.watcher;
   context.experiment.measure_storage = options.measure_storage;
   context.experiment.strict_resources = options.strict_resources;
   context.experiment.limits = options.experiment_limits;
   context.open_reader = options.open_reader;
-  context.admit = admit;
+  context.admit = [table](const pb::ExperimentSpec& spec) { return admit(spec, *table); };
   context.check_parameters = check_parameters;
   context.check_warm_start = check_warm_start;
   context.remove_folders = options.remove_folders

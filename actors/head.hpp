@@ -7,6 +7,7 @@
 #include "actors/node_agent.hpp"
 #include "actors/placement_core.hpp"
 #include "actors/store.hpp"
+#include "tuner/algorithms.hpp"
 
 namespace autotune {
 
@@ -20,6 +21,8 @@ struct HeadOptions {
   std::function<Result<void>(const std::string& experiment_id)> remove_folders;  ///< may be empty
   MeasureStorage measure_storage;  ///< may be empty: then quotas (spec.storage) are not watched
   MakeAlgorithms make_algorithms;  ///< empty: by name
+  /// Ours and the embedder's own (AlgorithmTable::add); null: ours.
+  std::shared_ptr<const AlgorithmTable> algorithms;
   /// The folder of an experiment, where its trials may share files; may be empty.
   std::function<std::string(const std::string& experiment_id)> folder_of;
   std::uint64_t id_seed = 0;  ///< of experiment IDs; 0: from the system's entropy
@@ -50,10 +53,12 @@ Head spawn_head(caf::actor_system& system, HeadOptions options);
 
 /// The algorithms that a spec names, by tuner/factory.
 Result<Algorithms> make_algorithms(const pb::ExperimentSpec& spec, std::int64_t seed,
-                                   const std::string& folder);
+                                   const std::string& folder,
+                                   const AlgorithmTable& table = built_in_algorithms());
 
 /// Whether a spec can run here, as far as algorithms and their search space say; all that is wrong in one text.
-Result<void> admit(const pb::ExperimentSpec& spec);
+Result<void> admit(const pb::ExperimentSpec& spec,
+                   const AlgorithmTable& table = built_in_algorithms());
 
 /// Whether the trials of a warm start are of the spec's search space.
 Result<void> check_warm_start(const pb::ExperimentSpec& spec, const pb::WarmStarted& warm_start);

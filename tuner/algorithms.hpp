@@ -9,6 +9,7 @@
 #include <string_view>
 #include <vector>
 
+#include "messages/result.hpp"
 #include "messages/search_space.hpp"
 #include "tuner/arguments.hpp"
 #include "tuner/assessor.hpp"
@@ -58,17 +59,42 @@ struct AlgorithmInfo {
   std::function<std::unique_ptr<Assessor>(const AssessorSetting&)> make_assessor;  ///< assessors
 };
 
-/// All algorithms that can be used, in the order in which they are listed.
-const std::vector<AlgorithmInfo>& algorithms();
+/// Algorithms by their names: ours, and those that an embedder adds. It must outlive what is made from it.
+class AlgorithmTable {
+ public:
+  /// Ours.
+  AlgorithmTable();
 
-/// The algorithm of that name or alias in one of these kinds; null where there is none.
-const AlgorithmInfo* find_algorithm(std::string_view name,
-                                    std::initializer_list<AlgorithmKind> kinds);
+  /// Adds one of the embedder's own at the end: its name (and aliases) then stand in builtinTunerName and the like, its
+  /// arguments, types and spaces are checked by its row, and it is listed. invalid_argument: a name that is empty or
+  /// taken, nothing that makes it, no types, two arguments of one name, a default that is not legal.
+  Result<void> add(AlgorithmInfo row);
+
+  /// In the order in which they are listed.
+  const std::vector<AlgorithmInfo>& rows() const { return rows_; }
+  /// The algorithm of that name or alias in one of these kinds; null where there is none.
+  const AlgorithmInfo* find(std::string_view name,
+                            std::initializer_list<AlgorithmKind> kinds) const;
+  /// "Anneal, Batch, ...": the names of one kind.
+  std::string names_of(AlgorithmKind kind) const;
+
+ private:
+  std::vector<AlgorithmInfo> rows_;
+};
+
+/// Ours alone.
+const AlgorithmTable& built_in_algorithms();
+
+/// All of ours, in the order in which they are listed.
+inline const std::vector<AlgorithmInfo>& algorithms() { return built_in_algorithms().rows(); }
+
+/// The one of ours with that name or alias in one of these kinds; null where there is none.
+inline const AlgorithmInfo* find_algorithm(std::string_view name,
+                                           std::initializer_list<AlgorithmKind> kinds) {
+  return built_in_algorithms().find(name, kinds);
+}
 
 /// True for a name of the file format whose algorithm this version does not have.
 bool known_but_absent(std::string_view name);
-
-/// "Anneal, Batch, ...": the names of one kind.
-std::string names_of(AlgorithmKind kind);
 
 }  // namespace autotune

@@ -18,11 +18,11 @@ struct Slot {
   AlgorithmKind kind = AlgorithmKind::tuner;
   bool command = false;
 
-  const AlgorithmInfo* find() const {
+  const AlgorithmInfo* find(const AlgorithmTable& table) const {
     // NNI's later files name advisors in the tuner's place.
     if (kind == AlgorithmKind::assessor)
-      return find_algorithm(name, {AlgorithmKind::assessor});
-    return find_algorithm(name, {AlgorithmKind::tuner, AlgorithmKind::advisor});
+      return table.find(name, {AlgorithmKind::assessor});
+    return table.find(name, {AlgorithmKind::tuner, AlgorithmKind::advisor});
   }
 
   Result<Value> args() const { return parse_json(args_json.empty() ? "{}" : args_json); }
@@ -105,9 +105,9 @@ bool supports(const AlgorithmInfo& row, const SearchSpace& space) {
   return !row.refuse_space || row.refuse_space(space).empty();
 }
 
-std::string tuners_for(const SearchSpace& space) {
+std::string tuners_for(const SearchSpace& space, const AlgorithmTable& table) {
   std::string names;
-  for (const auto& row : algorithms())
+  for (const auto& row : table.rows())
     if (row.make_tuner && supports(row, space))
       names += (names.empty() ? "" : ", ") + row.name;
   return names.empty() ? "none of this version" : names;
@@ -128,11 +128,11 @@ const Parameter& culprit(const AlgorithmInfo& row, const Parameter& p) {
   return p;
 }
 
-void check_space(const AlgorithmInfo& row, const SearchSpace& space,
+void check_space(const AlgorithmInfo& row, const SearchSpace& space, const AlgorithmTable& table,
                  std::vector<AlgorithmError>& errors) {
   if (space.parameters.empty())
     errors.push_back({"searchSpace", "is empty; name at least one parameter"});
-  auto works = "; what would work: " + tuners_for(space);
+  auto works = "; what would work: " + tuners_for(space, table);
   bool types_fit = true;
   for (const auto& p : space.parameters) {
     if (supports(row, p))
@@ -147,12 +147,13 @@ void check_space(const AlgorithmInfo& row, const SearchSpace& space,
       errors.push_back({"searchSpace", reason + works});
 }
 
-void check_slot(const Slot& slot, std::vector<AlgorithmError>& errors) {
-  const auto* row = slot.find();
+void check_slot(const Slot& slot, const AlgorithmTable& table,
+                std::vector<AlgorithmError>& errors) {
+  const auto* row = slot.find(table);
   auto kind = std::string(name_of(slot.kind));
-  auto usable = slot.kind == AlgorithmKind::assessor
-                    ? names_of(AlgorithmKind::assessor)
-                    : names_of(AlgorithmKind::tuner) + ", " + names_of(AlgorithmKind::advisor);
+  auto usable = slot.kind == AlgorithmKind::assessor ? table.names_of(AlgorithmKind::assessor)
+                                                     : table.names_of(AlgorithmKind::tuner) + ", " +
+                                                           table.names_of(AlgorithmKind::advisor);
   if (row == nullptr && known_but_absent(slot.name)) {
     errors.push_back({slot.name_path, kind + " '" + slot.name +
                                           "' is not in this version yet; use one of: " + usable});
@@ -160,7 +161,7 @@ void check_slot(const Slot& slot, std::vector<AlgorithmError>& errors) {
   }
   if (row == nullptr) {
     std::vector<std::string> names;
-    for (const auto& r : algorithms())
+    for (const auto& r : table.rows())
       if ((r.kind == AlgorithmKind::assessor) == (slot.kind == AlgorithmKind::assessor))
         names.push_back(r.name);
     auto near = nearest_name(slot.name, names);
@@ -207,7 +208,8 @@ Error joined(const std::vector<AlgorithmError>& errors) {
 }  // namespace
 
 std::vector<AlgorithmError> check_algorithms(const pb::ExperimentSpec& spec,
-                                             const SearchSpace& space) {
+                                             const SearchSpace& space,
+                                             const AlgorithmTable& table) {
   std::vector<AlgorithmError> errors;
   auto deciding = deciding_slot(spec);
   if (deciding.command) {
@@ -216,62 +218,64 @@ std::vector<AlgorithmError> check_algorithms(const pb::ExperimentSpec& spec,
     if (!deciding.args())
       errors.push_back({deciding.args_path, "is not JSON: " + deciding.args().error().message});
   } else {
-    check_slot(deciding, errors);
-    if (const auto* row = deciding.find())
-      check_space(*row, space, errors);
+    check_slot(deciding, table, errors);
+    if (const auto* row = deciding.find(table))
+      check_space(*row, space, table, errors);
   }
   if (auto assessor = assessor_slot(spec)) {
-    check_slot(*assessor, errors);
-    if (const auto* row = deciding.find(); row != nullptr && !row->refuse_assessor.empty())
+    check_slot(*assessor, table, errors);
+    if (const auto* row = deciding.find(table); row != nullptr && !row->refuse_assessor.empty())
       errors.push_back({assessor->name_path, row->refuse_assessor + "; remove the assessor"});
   }
   check_objective(spec, errors);
   return errors;
 }
 
-Direction direction_of(const pb::ExperimentSpec& spec) {
+Direction direction_of(const pb::ExperimentSpec& spec, const AlgorithmTable& table) {
   auto stated = stated_directions(spec);
   if (!stated.empty())
     return stated.front().direction;
-  const auto* row = deciding_slot(spec).find();
+  const auto* row = deciding_slot(spec).find(table);
   return row == nullptr ? Direction::maximize
                         : row->default_direction.value_or(Direction::maximize);
 }
 
 Result<std::unique_ptr<Tuner>> make_tuner(const pb::ExperimentSpec& spec, const SearchSpace& space,
-                                          std::int64_t seed, const std::string& folder) {
-  if (auto errors = check_algorithms(spec, space); !errors.empty())
+                                          std::int64_t seed, const std::string& folder,
+                                          const AlgorithmTable& table) {
+  if (auto errors = check_algorithms(spec, space, table); !errors.empty())
     return tl::unexpected(joined(errors));
   auto slot = deciding_slot(spec);
-  const auto* row = slot.find();
+  const auto* row = slot.find(table);
   if (row == nullptr)
     return fail(ErrorCode::invalid_argument, "tuner.command: is a program, not one of ours");
   Arguments arguments(*slot.args(), row->arguments);
   if (arguments.given("seed"))
     seed = arguments.integer("seed");
-  auto direction = direction_of(spec);
+  auto direction = direction_of(spec, table);
   auto inner =
       row->make_tuner(TunerSetting{Space(space), std::move(arguments), seed, direction, folder});
   return std::make_unique<DirectedTuner>(std::move(inner), direction);
 }
 
-Result<std::unique_ptr<Assessor>> make_assessor(const pb::ExperimentSpec& spec) {
+Result<std::unique_ptr<Assessor>> make_assessor(const pb::ExperimentSpec& spec,
+                                                const AlgorithmTable& table) {
   auto slot = assessor_slot(spec);
   if (!slot)
     return nullptr;
   std::vector<AlgorithmError> errors;
-  check_slot(*slot, errors);
+  check_slot(*slot, table, errors);
   if (!errors.empty())
     return tl::unexpected(joined(errors));
-  const auto* row = slot->find();
-  auto direction = direction_of(spec);
+  const auto* row = slot->find(table);
+  auto direction = direction_of(spec, table);
   auto inner = row->make_assessor({Arguments(*slot->args(), row->arguments), direction});
   return std::make_unique<DirectedAssessor>(std::move(inner), direction);
 }
 
-std::string deciding_algorithm(const pb::ExperimentSpec& spec) {
+std::string deciding_algorithm(const pb::ExperimentSpec& spec, const AlgorithmTable& table) {
   auto slot = deciding_slot(spec);
-  const auto* row = slot.find();
+  const auto* row = slot.find(table);
   return row == nullptr ? slot.name : row->name;
 }
 
