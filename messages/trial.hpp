@@ -28,6 +28,11 @@ struct Trial {
   std::vector<Measurement> intermediates;  ///< finite ones, in order of their becoming durable
   std::string lineage;                     ///< what the algorithm gave with its suggestion
   bool own = true;  ///< proposed by this tuner (not by the user or a warm start)
+  /// With several goals: the final value of each, in the file's order, finite; else empty. The first is final_value.
+  std::vector<double> goal_values;
+  /// By how much each constraint is broken: 0 where it is met, may be infinite; empty without constraints, and without
+  /// final values.
+  std::vector<double> violations;
 };
 
 }  // namespace autotune
