@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "config/nearest_name.hpp"
+#include "messages/objective.hpp"
 
 namespace autotune::config {
 
@@ -185,28 +186,27 @@ class AlgorithmReader {
   }
 
   void constraints(const Fields& fields) {
-    auto texts = fields.texts("constraints");
+    fields.texts("constraints");  // tells what is none
     const auto* list = fields.find("constraints");
     auto nodes = list == nullptr ? std::span<const Node>() : std::span<const Node>(list->items);
-    for (std::size_t i = 0; i < nodes.size(); ++i)
-      if (nodes[i].kind == Kind::text && !is_constraint(nodes[i].text))
-        reader_.error(nodes[i].place, path_at(fields.path_of("constraints"), i),
-                      quoted(nodes[i].text) +
-                          " is no constraint; write METRIC <= NUMBER, say 'latency_ms <= 20'");
-    for (auto& text : texts)
-      spec_.mutable_objective()->add_constraints(std::move(text));
-  }
-
-  /// METRIC, one of <= >= < >, NUMBER.
-  static bool is_constraint(std::string_view text) {
-    auto op = text.find_first_of("<>");
-    if (op == std::string_view::npos)
-      return false;
-    auto metric = text.substr(0, op);
-    auto number = text.substr(op + 1 < text.size() && text[op + 1] == '=' ? op + 2 : op + 1);
-    number.remove_prefix(std::min(number.find_first_not_of(" \t"), number.size()));
-    number = number.substr(0, number.find_last_not_of(" \t") + 1);
-    return metric.find_first_not_of(" \t") != std::string_view::npos && is_json_number(number);
+    std::vector<Constraint> earlier;
+    for (std::size_t i = 0; i < nodes.size(); ++i) {
+      if (nodes[i].kind != Kind::text)
+        continue;
+      auto path = path_at(fields.path_of("constraints"), i);
+      auto constraint = parse_constraint(nodes[i].text);
+      if (!constraint) {
+        reader_.error(nodes[i].place, path, constraint.error().message);
+        continue;
+      }
+      for (const auto& other : earlier)
+        if (!can_both_hold(other, *constraint))
+          reader_.error(nodes[i].place, path,
+                        quoted(to_text(*constraint)) + " and " + quoted(to_text(other)) +
+                            " cannot both be met; change or remove one");
+      spec_.mutable_objective()->add_constraints(nodes[i].text);
+      earlier.push_back(*std::move(constraint));
+    }
   }
 
   /// Two directions that differ are an error; one is the objective's where that says none.

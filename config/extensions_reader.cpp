@@ -7,9 +7,11 @@
 #include <optional>
 #include <regex>
 #include <utility>
+#include <vector>
 
 #include "config/nearest_name.hpp"
 #include "config/quantity.hpp"
+#include "messages/objective.hpp"
 
 namespace autotune::config {
 
@@ -168,6 +170,15 @@ void read_metrics_collector(const Fields& spec_fields, pb::ExperimentSpec& spec)
       take("path", is_file || is_tensorboard, true,
            is_file ? "the file that the program writes" : "the folder of the event files"));
   collector.set_tag(take("tag", is_tensorboard, true, "the scalar's name, say 'val_accuracy'"));
+  // A line of a file without a pattern may be a report of several metrics.
+  const auto metrics = Objective(spec.objective()).metrics();
+  const std::vector<std::string_view> names(metrics.begin(), metrics.end());
+  if (names.size() > 1 && (is_stdout || is_tensorboard || fields.has("pattern")))
+    fields.reader().warn(fields.find("kind")->place, fields.path_of("kind"),
+                         *kind + " gives one number, but spec.objective asks for " +
+                             list_of(names) +
+                             ": a trial counts only if it also reports a final result that is an "
+                             "object which holds them");
   if (is_file && !fields.has("pattern"))
     pattern = number_line;
   collector.set_pattern(pattern);

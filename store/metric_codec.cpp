@@ -52,17 +52,4 @@ bool decode_metrics(std::string_view bytes, Metrics& metrics) {
   return true;
 }
 
-const pb::Metric* find_metric(const Metrics& metrics, std::string_view name) {
-  for (const auto& metric : metrics)
-    if (metric.name() == name)
-      return &metric;
-  return nullptr;
-}
-
-const pb::Metric* find_objective(const Metrics& metrics, std::string_view name) {
-  if (const auto* named = find_metric(metrics, name))
-    return named;
-  return metrics.size() == 1 && metrics[0].name() == "default" ? &metrics[0] : nullptr;
-}
-
 }  // namespace autotune

@@ -170,6 +170,16 @@ TEST_CASE("several goals and constraints are read", "[config]") {
         "of several goals");
 }
 
+TEST_CASE("a collector that gives one number is warned of where two metrics count", "[config]") {
+  const std::string collector = "  metricsCollector: {kind: tensorboard, path: logs, tag: acc}\n";
+  CHECK(only_mistake("  objective: {metric: acc, constraints: ['acc > 0']}\n" + collector) == "");
+  CHECK_THAT(only_mistake("  objective: {metric: acc, constraints: ['ms < 9']}\n" + collector),
+             Catch::Contains("warning: spec.metricsCollector.kind: tensorboard gives one number, "
+                             "but spec.objective asks for acc, ms: "));
+  CHECK(only_mistake("  objective: {metric: acc, constraints: ['ms < 9']}\n"
+                     "  metricsCollector: {kind: file, path: log.txt}\n") == "");
+}
+
 TEST_CASE("tuner, assessor and advisor rule each other as the file format says", "[config]") {
   auto spec = spec_of(experiment_with(
       "  tuner: {name: TPE}\n  advisor: {name: BOHB}\n  assessor: {name: Medianstop}\n"));
