@@ -78,7 +78,7 @@ class AlgorithmReader {
   }
 
   void name(const Fields& fields, std::string_view name_field, pb::Algorithm& algorithm) {
-    for (const auto& word : fields.texts("command"))
+    for (const auto& word : fields.command_words("command", true))
       algorithm.add_command(word);
     bool has_both = fields.has(name_field) && fields.has("name");
     if (has_both)

@@ -32,8 +32,8 @@ class ContainerReader {
     out_.set_name(fields.text("name").value_or(""));
     out_.set_image(fields.text("image").value_or(""));
     out_.set_working_dir(fields.text("workingDir").value_or(""));
-    words(fields, "command", *out_.mutable_command());
-    words(fields, "args", *out_.mutable_args());
+    words(fields, "command", *out_.mutable_command(), true);
+    words(fields, "args", *out_.mutable_args(), false);
     require_command(fields);
     env(fields);
     env_from(fields);
@@ -43,8 +43,8 @@ class ContainerReader {
 
  private:
   void words(const Fields& fields, std::string_view name,
-             google::protobuf::RepeatedPtrField<std::string>& out) {
-    for (auto& word : fields.texts(name))
+             google::protobuf::RepeatedPtrField<std::string>& out, bool has_program) {
+    for (auto& word : fields.command_words(name, has_program))
       *out.Add() = std::move(word);
     const auto* node = fields.find(name);
     if (node == nullptr)

@@ -150,6 +150,22 @@ std::vector<std::string> Fields::texts(std::string_view name) const {
   return out;
 }
 
+std::vector<std::string> Fields::command_words(std::string_view name, bool has_program) const {
+  const auto* node = find(name);
+  for (std::size_t i = 0; node != nullptr && i < node->items.size(); ++i) {
+    const auto& word = node->items[i];
+    if (word.kind != Kind::text)
+      continue;  // texts() tells it
+    if (i == 0 && has_program && word.text.find_first_not_of(" \t\r\n") == std::string::npos)
+      reader_.error(word.place, path_at(path_of(name), i),
+                    "must not be blank: the program to run, say python3");
+    else if (word.text.find('\0') != std::string::npos)
+      reader_.error(word.place, path_at(path_of(name), i),
+                    "holds a NUL character, which no argument of a program can; remove it");
+  }
+  return texts(name);
+}
+
 std::optional<std::string> Fields::required_text(std::string_view name,
                                                  std::string_view what) const {
   if (!has(name)) {

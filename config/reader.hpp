@@ -80,6 +80,9 @@ class Fields {
   std::optional<std::string> text(std::string_view name) const;
   std::optional<std::string> word(std::string_view name, Names known) const;
   std::vector<std::string> texts(std::string_view name) const;
+  /// texts(), of which each can be a word of a command: no NUL, with which the system would end it. The first names a
+  /// program and must not be blank where `has_program`.
+  std::vector<std::string> command_words(std::string_view name, bool has_program) const;
   /// The items of a list field; empty where absent or wrong.
   std::span<const Node> items(std::string_view name) const;
 

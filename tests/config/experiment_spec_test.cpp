@@ -137,6 +137,15 @@ TEST_CASE("a program may be the tuner", "[config]") {
   CHECK(tuner.command_size() == 2);
   CHECK(only_mistake("  tuner: {command: [a], builtinTunerName: TPE}\n") ==
         "f:11:43: error: spec.tuner.builtinTunerName: cannot stand beside 'command'; remove one");
+  for (const char* blank : {"\"\"", "\" \\t\"", "'  '"}) {
+    CAPTURE(blank);
+    CHECK(only_mistake("  tuner: {command: [" + std::string(blank) + ", tune.py]}\n") ==
+          "f:11:21: error: spec.tuner.command[0]: must not be blank: the program to run, say "
+          "python3");
+  }
+  CHECK(only_mistake("  tuner: {command: [a, \"b\\0c\"]}\n") ==
+        "f:11:24: error: spec.tuner.command[1]: holds a NUL character, which no argument of a "
+        "program can; remove it");
 }
 
 TEST_CASE("the direction is the objective's, else that of the arguments", "[config]") {
