@@ -30,6 +30,7 @@ AlgorithmInfo tpe_row();
 // population_rows.cpp
 AlgorithmInfo anneal_row();
 AlgorithmInfo evolution_row();
+AlgorithmInfo nsga2_row();
 AlgorithmInfo qmc_row();
 AlgorithmInfo pbt_row();
 AlgorithmInfo ppo_row();

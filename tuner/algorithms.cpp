@@ -28,7 +28,7 @@ AlgorithmTable::AlgorithmTable()
             anneal_row(),      smac_row(),       evolution_row(), qmc_row(),       cma_es_row(),
             pbt_row(),         ppo_row(),        hyperband_row(), bohb_row(),      asha_row(),
             median_stop_row(), curve_stop_row(), asha_stop_row(), threshold_row(), gp_row(),
-            metis_row()} {}
+            metis_row(),       nsga2_row()} {}
 
 const AlgorithmTable& built_in_algorithms() {
   static const AlgorithmTable table;
@@ -90,6 +90,14 @@ std::string AlgorithmTable::names_of(AlgorithmKind kind) const {
   std::string names;
   for (const auto& row : rows_)
     if (row.kind == kind)
+      names += (names.empty() ? "" : ", ") + row.name;
+  return names;
+}
+
+std::string AlgorithmTable::names_for_several_goals() const {
+  std::string names;
+  for (const auto& row : rows_)
+    if (row.several_goals)
       names += (names.empty() ? "" : ", ") + row.name;
   return names;
 }

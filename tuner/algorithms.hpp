@@ -30,6 +30,8 @@ struct TunerSetting {
   Arguments arguments;  ///< checked
   std::int64_t seed = 0;
   Direction direction = Direction::minimize;  ///< for arguments that speak of values as reported
+  std::size_t goals = 1;                      ///< more: trials come with losses in goal_values
+  bool constrained = false;                   ///< trials come with violations
   std::string folder;  ///< the experiment's, for what its trials share; empty where it has none
 };
 
@@ -48,7 +50,10 @@ struct AlgorithmInfo {
   std::string summary;  ///< one sentence
   std::string source;   ///< where it comes from
   std::vector<ParameterType> types;
-  bool nested = false;  ///< nested choices
+  bool nested = false;         ///< nested choices
+  bool several_goals = false;  ///< searches for several goals, or looks at no results at all
+  /// Heeds violations itself; else a trial that breaks a constraint is told as one that failed.
+  bool constraints = false;
   std::vector<ArgumentInfo> arguments;
   std::optional<Direction> default_direction;  ///< where neither objective nor classArgs say
   /// What else a space must fulfil; empty where it does.
@@ -77,6 +82,8 @@ class AlgorithmTable {
                             std::initializer_list<AlgorithmKind> kinds) const;
   /// "Anneal, Batch, ...": the names of one kind.
   std::string names_of(AlgorithmKind kind) const;
+  /// "Auto, TPE, ...": tuners and advisors that search for several goals.
+  std::string names_for_several_goals() const;
 
  private:
   std::vector<AlgorithmInfo> rows_;

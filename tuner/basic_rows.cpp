@@ -23,6 +23,7 @@ AlgorithmInfo random_row() {
   row.aliases = {"RandomTuner"};
   row.summary = "Independent draws from the search space, without repetition where it is finite.";
   row.source = "Bergstra, Bengio 2012, Random Search for Hyper-Parameter Optimization";
+  row.several_goals = true;  // looks at no results
   row.types = plain_types();
   row.nested = true;
   row.arguments = {optimize_mode(), seed_argument()};
@@ -39,6 +40,7 @@ AlgorithmInfo grid_row() {
   row.summary =
       "Every combination once; continuous parameters are halved more finely from epoch to epoch.";
   row.source = "NNI 3.0's gridsearch_tuner";
+  row.several_goals = true;  // looks at no results
   row.types = plain_types();
   row.nested = true;
   row.arguments = {optimize_mode()};
@@ -52,6 +54,7 @@ AlgorithmInfo batch_row() {
   row.aliases = {"BatchTuner"};
   row.summary = "The members of one choice in their order, each once.";
   row.source = "NNI 3.0's batch_tuner";
+  row.several_goals = true;  // looks at no results
   row.types = {ParameterType::choice};
   row.arguments = {optimize_mode()};
   row.refuse_space = refuse_unless_one_choice;

@@ -2,8 +2,10 @@
 #pragma once
 
 #include <memory>
+#include <span>
 #include <string_view>
 #include <utility>
+#include <vector>
 
 #include "tuner/assessor.hpp"
 #include "tuner/tuner.hpp"
@@ -15,15 +17,21 @@ enum class Direction { maximize, minimize };
 /// "maximize" or "minimize".
 std::string_view name_of(Direction direction);
 
-/// The trial as algorithms see it: values are losses, those that are not finite are gone, and so is
-/// the final value of a trial that failed or was killed (it may have reported one before).
-Trial as_loss(Trial trial, Direction direction);
+/// The trial as algorithms see it: values are losses, those that are not finite are gone, and so are the final values
+/// and violations of a trial that failed or was killed (it may have reported some before), or that lacks a finite
+/// value of one of several goals. With one goal goal_values is empty. Violations are never negative; NaN is infinite.
+/// `directions`: one a goal, at least one; the first one's is that of final_value and of intermediate results.
+Trial as_loss(Trial trial, std::span<const Direction> directions);
+inline Trial as_loss(Trial trial, Direction direction) {
+  return as_loss(std::move(trial), std::span(&direction, 1));
+}
 
 /// A tuner for values as they are reported around one for losses.
 class DirectedTuner : public Tuner {
  public:
-  DirectedTuner(std::unique_ptr<Tuner> inner, Direction direction)
-      : inner_(std::move(inner)), direction_(direction) {}
+  /// `directions`: one a goal, at least one.
+  DirectedTuner(std::unique_ptr<Tuner> inner, std::vector<Direction> directions)
+      : inner_(std::move(inner)), directions_(std::move(directions)) {}
 
   Ask ask(Sequence trial, std::span<const Trial> running) const override;
   Value as_tried(Value parameters) const override {
@@ -33,7 +41,24 @@ class DirectedTuner : public Tuner {
 
  private:
   std::unique_ptr<Tuner> inner_;
-  Direction direction_;
+  std::vector<Direction> directions_;
+};
+
+/// Constraints for a tuner that knows none: a trial that breaks one is told as one that failed.
+class ConstrainedTuner : public Tuner {
+ public:
+  explicit ConstrainedTuner(std::unique_ptr<Tuner> inner) : inner_(std::move(inner)) {}
+
+  Ask ask(Sequence trial, std::span<const Trial> running) const override {
+    return inner_->ask(trial, running);
+  }
+  Value as_tried(Value parameters) const override {
+    return inner_->as_tried(std::move(parameters));
+  }
+  void tell(const Trial& ended) override;
+
+ private:
+  std::unique_ptr<Tuner> inner_;
 };
 
 /// Likewise for assessors.

@@ -62,6 +62,12 @@ std::optional<Direction> direction_of_word(const Value* value) {
   return word == "minimize" ? std::optional(Direction::minimize) : std::nullopt;
 }
 
+std::optional<Direction> direction_of_goal(const pb::ObjectiveGoal& goal) {
+  if (goal.goal() == pb::GOAL_UNSPECIFIED)
+    return std::nullopt;
+  return goal.goal() == pb::GOAL_MAXIMIZE ? Direction::maximize : Direction::minimize;
+}
+
 /// A direction that the spec states, and where.
 struct Stated {
   Direction direction;
@@ -70,11 +76,12 @@ struct Stated {
 
 std::vector<Stated> stated_directions(const pb::ExperimentSpec& spec) {
   std::vector<Stated> stated;
-  if (spec.objective().goals_size() > 0 &&
-      spec.objective().goals(0).goal() != pb::GOAL_UNSPECIFIED) {
-    bool up = spec.objective().goals(0).goal() == pb::GOAL_MAXIMIZE;
-    stated.push_back({up ? Direction::maximize : Direction::minimize, "objective.goal"});
-  }
+  const auto& goals = spec.objective().goals();
+  for (int i = 0; i < goals.size(); ++i)
+    if (auto direction = direction_of_goal(goals[i]))
+      stated.push_back({*direction, goals.size() == 1
+                                        ? "objective.goal"
+                                        : "objective.goals[" + std::to_string(i) + "].goal"});
   auto look = [&](const Slot& slot) {
     auto args = slot.args();
     if (auto direction = direction_of_word(args ? args->find("optimize_mode") : nullptr))
@@ -181,21 +188,39 @@ void check_slot(const Slot& slot, const AlgorithmTable& table,
   errors.insert(errors.end(), wrong.begin(), wrong.end());
 }
 
-void check_objective(const pb::ExperimentSpec& spec, std::vector<AlgorithmError>& errors) {
-  if (spec.objective().goals_size() > 1)
-    errors.push_back({"objective.goals",
-                      "names several goals, which no algorithm of this version searches for; "
-                      "name one metric and its goal"});
-  if (spec.objective().constraints_size() > 0)
-    errors.push_back(
-        {"objective.constraints", "no algorithm of this version heeds constraints; remove them"});
+/// With several goals each has its own direction, so only an optimize_mode can contradict.
+void check_directions(const pb::ExperimentSpec& spec, std::vector<AlgorithmError>& errors) {
   auto stated = stated_directions(spec);
-  for (std::size_t i = 1; i < stated.size(); ++i)
-    if (stated[i].direction != stated[0].direction)
+  auto first = static_cast<std::size_t>(std::max(1, spec.objective().goals_size()));
+  for (auto i = first; i < stated.size(); ++i)
+    for (std::size_t k = 0; k < i; ++k) {
+      if (stated[i].direction == stated[k].direction)
+        continue;
       errors.push_back({stated[i].path, "is " + std::string(name_of(stated[i].direction)) +
-                                            ", but " + stated[0].path + " is " +
-                                            std::string(name_of(stated[0].direction)) +
-                                            "; state one, or both the same"});
+                                            ", but " + stated[k].path + " is " +
+                                            std::string(name_of(stated[k].direction)) +
+                                            (first > 1 ? "; leave it out: each goal states its own"
+                                                       : "; state one, or both the same")});
+      break;
+    }
+}
+
+void check_objective(const pb::ExperimentSpec& spec, const AlgorithmTable& table,
+                     std::vector<AlgorithmError>& errors) {
+  check_directions(spec, errors);
+  if (spec.objective().goals_size() < 2)
+    return;
+  auto deciding = deciding_slot(spec);
+  if (const auto* row = deciding.find(table);
+      row != nullptr && !deciding.command && !row->several_goals)
+    errors.push_back(
+        {deciding.name_path, row->name + " searches for one goal, but objective.goals names " +
+                                 std::to_string(spec.objective().goals_size()) +
+                                 "; what would work: " + table.names_for_several_goals()});
+  if (auto assessor = assessor_slot(spec))
+    errors.push_back({assessor->name_path,
+                      "an assessor sees the first goal alone and would end trials that are good at "
+                      "another one; remove the assessor, or name one goal"});
 }
 
 Error joined(const std::vector<AlgorithmError>& errors) {
@@ -227,7 +252,7 @@ std::vector<AlgorithmError> check_algorithms(const pb::ExperimentSpec& spec,
     if (const auto* row = deciding.find(table); row != nullptr && !row->refuse_assessor.empty())
       errors.push_back({assessor->name_path, row->refuse_assessor + "; remove the assessor"});
   }
-  check_objective(spec, errors);
+  check_objective(spec, table, errors);
   return errors;
 }
 
@@ -238,6 +263,18 @@ Direction direction_of(const pb::ExperimentSpec& spec, const AlgorithmTable& tab
   const auto* row = deciding_slot(spec).find(table);
   return row == nullptr ? Direction::maximize
                         : row->default_direction.value_or(Direction::maximize);
+}
+
+std::vector<Direction> directions_of(const pb::ExperimentSpec& spec, const AlgorithmTable& table) {
+  if (spec.objective().goals_size() < 2)
+    return {direction_of(spec, table)};
+  const auto* row = deciding_slot(spec).find(table);
+  auto fallback =
+      row == nullptr ? Direction::maximize : row->default_direction.value_or(Direction::maximize);
+  std::vector<Direction> directions;
+  for (const auto& goal : spec.objective().goals())
+    directions.push_back(direction_of_goal(goal).value_or(fallback));
+  return directions;
 }
 
 Result<std::unique_ptr<Tuner>> make_tuner(const pb::ExperimentSpec& spec, const SearchSpace& space,
@@ -252,10 +289,14 @@ Result<std::unique_ptr<Tuner>> make_tuner(const pb::ExperimentSpec& spec, const 
   Arguments arguments(*slot.args(), row->arguments);
   if (arguments.given("seed"))
     seed = arguments.integer("seed");
-  auto direction = direction_of(spec, table);
+  auto directions = directions_of(spec, table);
+  bool constrained = spec.objective().constraints_size() > 0;
   auto inner =
-      row->make_tuner(TunerSetting{Space(space), std::move(arguments), seed, direction, folder});
-  return std::make_unique<DirectedTuner>(std::move(inner), direction);
+      row->make_tuner(TunerSetting{Space(space), std::move(arguments), seed, directions.front(),
+                                   directions.size(), constrained, folder});
+  if (constrained && !row->constraints)
+    inner = std::make_unique<ConstrainedTuner>(std::move(inner));
+  return std::make_unique<DirectedTuner>(std::move(inner), std::move(directions));
 }
 
 Result<std::unique_ptr<Assessor>> make_assessor(const pb::ExperimentSpec& spec,

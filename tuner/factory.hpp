@@ -25,8 +25,12 @@ std::vector<AlgorithmError> check_algorithms(const pb::ExperimentSpec& spec,
 Direction direction_of(const pb::ExperimentSpec& spec,
                        const AlgorithmTable& table = built_in_algorithms());
 
-/// The tuner (or advisor) of the spec, for values as they are reported. `classArgs.seed` wins over
-/// `seed`; `folder` is the experiment's, below which trials may share files. invalid_argument: what check_algorithms says.
+/// The same for each goal, the first one's first: objective.goals with several, else direction_of alone.
+std::vector<Direction> directions_of(const pb::ExperimentSpec& spec,
+                                     const AlgorithmTable& table = built_in_algorithms());
+
+/// The tuner (or advisor) of the spec, for values as they are reported. `classArgs.seed` wins over `seed`; `folder`
+/// is the experiment's, below which trials may share files. invalid_argument: what check_algorithms says.
 Result<std::unique_ptr<Tuner>> make_tuner(const pb::ExperimentSpec& spec, const SearchSpace& space,
                                           std::int64_t seed, const std::string& folder = "",
                                           const AlgorithmTable& table = built_in_algorithms());

@@ -1,6 +1,7 @@
 #include "tuner/algorithm_rows.hpp"
 #include "tuner/anneal.hpp"
 #include "tuner/evolution.hpp"
+#include "tuner/nsga2.hpp"
 #include "tuner/pbt.hpp"
 #include "tuner/ppo.hpp"
 #include "tuner/qmc.hpp"
@@ -14,6 +15,18 @@ std::unique_ptr<Tuner> make_anneal(const TunerSetting& s) {
   if (s.arguments.boolean("parallel_optimize"))
     options.liar = liar_of(s.arguments.word("constant_liar_type"), s.direction);
   return std::make_unique<AnnealTuner>(s.space, s.seed, options);
+}
+
+std::unique_ptr<Tuner> make_nsga2(const TunerSetting& s) {
+  Nsga2Options options;
+  options.population_size = s.arguments.integer("population_size");
+  options.crossover_probability = s.arguments.real("crossover_probability");
+  if (s.arguments.given("mutation_probability"))
+    options.mutation_probability = s.arguments.real("mutation_probability");
+  options.crossover_index = s.arguments.real("crossover_index");
+  options.mutation_index = s.arguments.real("mutation_index");
+  options.goals = s.goals;
+  return std::make_unique<Nsga2Tuner>(s.space, s.seed, options);
 }
 
 std::unique_ptr<Tuner> make_pbt(const TunerSetting& s) {
@@ -102,6 +115,43 @@ AlgorithmInfo evolution_row() {
   return row;
 }
 
+AlgorithmInfo nsga2_row() {
+  AlgorithmInfo row;
+  row.name = "NSGA-II";
+  row.aliases = {"NSGA2", "NSGAII", "NSGA2Tuner"};
+  row.summary =
+      "Evolution of a population that comes to cover the trade-off between several goals.";
+  row.source =
+      "Deb, Pratap, Agarwal, Meyarivan 2002, A Fast and Elitist Multiobjective Genetic Algorithm: "
+      "NSGA-II";
+  row.types = plain_types();
+  row.nested = true;
+  row.several_goals = true;
+  row.constraints = true;
+  auto mutation = share_argument("mutation_probability", Value(),
+                                 "The odds that a parameter of a child is changed; null: 1 / "
+                                 "parameters. At least one is where a child is like a parent.",
+                                 1);
+  mutation.nullable = true;
+  row.arguments = {
+      optimize_mode(),
+      seed_argument(),
+      whole_argument("population_size", 50,
+                     "So many of the best trials survive; a fifth of them come before "
+                     "the first child.",
+                     2, 10000),
+      share_argument("crossover_probability", Value::real(0.9),
+                     "The odds that a child has two parents.", 1),
+      std::move(mutation),
+      share_argument("crossover_index", Value::real(15),
+                     "How near children lie to their parents; greater: nearer.", 1000),
+      share_argument("mutation_index", Value::real(20),
+                     "How small the steps of a mutation are; greater: smaller.", 1000)};
+  row.default_direction = Direction::minimize;
+  row.make_tuner = make_nsga2;
+  return row;
+}
+
 AlgorithmInfo qmc_row() {
   AlgorithmInfo row;
   row.name = "QMC";
@@ -110,6 +160,7 @@ AlgorithmInfo qmc_row() {
   row.source =
       "Sobol 1967; Owen 1995; Joe, Kuo 2008, Constructing Sobol Sequences with Better "
       "Two-Dimensional Projections";
+  row.several_goals = true;  // looks at no results
   row.types = plain_types();
   row.nested = true;
   row.arguments = {

@@ -1,6 +1,8 @@
 #include "tuner/stdio.hpp"
 
+#include <algorithm>
 #include <cmath>
+#include <limits>
 #include <optional>
 #include <vector>
 
@@ -22,22 +24,104 @@ Value ok() { return Object{{"ok", true}}; }
 
 Error wrong(std::string message) { return {ErrorCode::invalid_argument, std::move(message)}; }
 
-Result<std::optional<double>> value_of(const Value& request) {
-  const auto* value = request.find("value");
-  if (value == nullptr) {
-    const auto* values = request.find("values");
-    const auto* list = values == nullptr ? nullptr : values->as_array();
-    if (list == nullptr)
-      return std::optional<double>();
-    if (list->size() != 1)
-      return tl::unexpected(wrong("several values are not understood by this version; tell one"));
-    value = &list->front();
-  }
-  auto number = value->to_double();
+Result<double> number_of(const Value& value) {
+  auto number = value.to_double();
   if (!number)
     return tl::unexpected(
-        wrong("value is " + to_json(*value) + ", not a number; a trial without one has failed"));
-  return number;
+        wrong("value is " + to_json(value) + ", not a number; a trial without one has failed"));
+  return *number;
+}
+
+Result<std::optional<double>> value_of(const Value& request) {
+  const auto* value = request.find("value");
+  if (value == nullptr)
+    return std::optional<double>();
+  auto number = number_of(*value);
+  if (!number)
+    return tl::unexpected(number.error());
+  return std::optional(*number);
+}
+
+std::string counted(std::size_t count, const std::string& what) {
+  return std::to_string(count) + " " + what + (count == 1 ? "" : "s");
+}
+
+/// One number a goal, from `values` or, with one goal, `value`; empty where neither is given.
+Result<std::vector<double>> values_of(const Value& request, std::size_t goals) {
+  const auto* list = request.find("values");
+  if (list == nullptr) {
+    auto value = value_of(request);
+    if (!value)
+      return tl::unexpected(value.error());
+    if (*value && goals > 1)
+      return tl::unexpected(
+          wrong("the run has " + counted(goals, "goal") + "; tell them as values, in their order"));
+    return *value ? std::vector{**value} : std::vector<double>();
+  }
+  const auto* items = list->as_array();
+  if (items == nullptr || items->size() != goals)
+    return tl::unexpected(wrong("values is " + to_json(*list) + ", must be a list of " +
+                                counted(goals, "number") + ", one for each goal of init"));
+  std::vector<double> values;
+  for (const auto& item : *items) {
+    auto number = number_of(item);
+    if (!number)
+      return tl::unexpected(number.error());
+    values.push_back(*number);
+  }
+  return values;
+}
+
+Result<std::vector<double>> violations_of(const Value& request, std::size_t constraints) {
+  const auto* list = request.find("violations");
+  if (list == nullptr && constraints == 0)
+    return std::vector<double>();
+  const auto* items = list == nullptr ? nullptr : list->as_array();
+  if (items == nullptr || items->size() != constraints)
+    return tl::unexpected(
+        wrong("violations is " + (list == nullptr ? "missing" : to_json(*list)) +
+              ", must be a list of " + counted(constraints, "number") +
+              ", one for each constraint of init: 0 where it is met, else by how much it is not"));
+  std::vector<double> violations;
+  for (const auto& item : *items) {
+    const auto* text = item.as_string();
+    bool endless = text != nullptr && *text == "Infinity";
+    auto number = endless ? std::numeric_limits<double>::infinity() : item.to_double();
+    if (!number || *number < 0)
+      return tl::unexpected(
+          wrong("a violation is " + to_json(item) + ", must be a number from 0, or \"Infinity\""));
+    violations.push_back(*number);
+  }
+  return violations;
+}
+
+/// One goal for each word of optimizeMode, which is a word or a list of some.
+Result<void> read_goals(const Value& mode, pb::ExperimentSpec& spec) {
+  auto words = mode.as_array() != nullptr ? *mode.as_array() : Array{mode};
+  for (const auto& item : words) {
+    const auto* word = item.as_string();
+    if (word == nullptr || (*word != "minimize" && *word != "maximize"))
+      return tl::unexpected(
+          wrong("optimizeMode is " + to_json(mode) +
+                ", must be minimize or maximize, or a list of these: one a goal"));
+    auto* goal = spec.mutable_objective()->add_goals();
+    goal->set_goal(*word == "minimize" ? pb::GOAL_MINIMIZE : pb::GOAL_MAXIMIZE);
+  }
+  if (words.empty())
+    return tl::unexpected(wrong("optimizeMode is empty, must name one goal at least"));
+  return {};
+}
+
+Result<void> read_constraints(const Value& given, pb::ExperimentSpec& spec) {
+  const auto* items = given.as_array();
+  if (items == nullptr || !std::all_of(items->begin(), items->end(), [](const Value& item) {
+        return item.as_string() != nullptr;
+      }))
+    return tl::unexpected(
+        wrong("constraints is " + to_json(given) + ", must be a list of texts, one a constraint"));
+  for (const auto& item : *items)
+    spec.mutable_objective()->add_constraints(*item.as_string());
+  return {};
 }
 
 Result<pb::ExperimentSpec> spec_of(const Value& request) {
@@ -54,13 +138,12 @@ Result<pb::ExperimentSpec> spec_of(const Value& request) {
     if (args != nullptr)
       spec.mutable_tuner()->set_class_args_json(args_text != nullptr ? *args_text : to_json(*args));
   }
-  if (const auto* mode = text_of(request, "optimizeMode")) {
-    if (*mode != "minimize" && *mode != "maximize")
-      return tl::unexpected(
-          wrong("optimizeMode is " + quote_json(*mode) + ", must be minimize or maximize"));
-    spec.mutable_objective()->add_goals()->set_goal(*mode == "minimize" ? pb::GOAL_MINIMIZE
-                                                                        : pb::GOAL_MAXIMIZE);
-  }
+  if (const auto* mode = request.find("optimizeMode"); mode != nullptr && !mode->is_null())
+    if (auto read = read_goals(*mode, spec); !read)
+      return tl::unexpected(read.error());
+  if (const auto* given = request.find("constraints"); given != nullptr && !given->is_null())
+    if (auto read = read_constraints(*given, spec); !read)
+      return tl::unexpected(read.error());
   return spec;
 }
 
@@ -125,6 +208,8 @@ Result<Value> StdioSession::init(const Value& request) {
   if (!tuner)
     return tl::unexpected(tuner.error());
   tuner_ = std::move(*tuner);
+  goals_ = static_cast<std::size_t>(std::max(1, spec->objective().goals_size()));
+  constraints_ = static_cast<std::size_t>(spec->objective().constraints_size());
   return ok();
 }
 
@@ -153,9 +238,15 @@ Result<Value> StdioSession::tell(Sequence id, const Value& request) {
   const auto* status = text_of(request, "status");
   if (status == nullptr || (*status != "ok" && *status != "fail"))
     return tl::unexpected(wrong("status must be ok or fail"));
-  auto value = value_of(request);
-  if (!value)
-    return tl::unexpected(value.error());
+  bool succeeded = *status == "ok";
+  auto values = values_of(request, goals_);
+  if (!values)
+    return tl::unexpected(values.error());
+  Result<std::vector<double>> violations;
+  if (succeeded && !values->empty())
+    violations = violations_of(request, constraints_);
+  if (!violations)
+    return tl::unexpected(violations.error());
   Trial trial;
   if (auto found = running_.find(id); found != running_.end()) {
     trial = std::move(found->second);
@@ -168,9 +259,13 @@ Result<Value> StdioSession::tell(Sequence id, const Value& request) {
     return tl::unexpected(
         wrong("id " + std::to_string(id) + " is not running, and no params are given"));
   }
-  bool succeeded = *status == "ok";
   trial.outcome = succeeded ? TrialOutcome::succeeded : TrialOutcome::failed;
-  trial.final_value = succeeded ? *value : std::nullopt;
+  if (succeeded && !values->empty()) {
+    trial.final_value = values->front();
+    if (goals_ > 1)
+      trial.goal_values = *std::move(values);
+    trial.violations = *std::move(violations);
+  }
   tuner_->tell(trial);
   return ok();
 }

@@ -1,6 +1,7 @@
 // Ask and tell over lines of JSON: any tuner without a scheduler.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <functional>
 #include <map>
@@ -17,10 +18,14 @@ namespace autotune {
 
 /// The protocol tuner-stdio, version 1, without its input and output: one line in, one line out.
 ///
-/// init {tuner, classArgs, searchSpace, optimizeMode, seed} starts a run and replaces the one
-/// before; ask {id} suggests; tell {id, status: ok|fail, value} ends a trial, or with `params`
-/// tells one that was never asked for; report {id, step, value} adds an intermediate result; stop
-/// ends. What cannot be done is answered by {"error": why}, and the session goes on.
+/// init {tuner, classArgs, searchSpace, optimizeMode, seed} starts a run and replaces the one before; ask {id}
+/// suggests; tell {id, status: ok|fail, value} ends a trial, or with `params` tells one that was never asked for;
+/// report {id, step, value} adds an intermediate result; stop ends. What cannot be done is answered by {"error":
+/// why}, and the session goes on.
+///
+/// Several goals: init's optimizeMode is a list of words, one a goal, and tell has `values`, one a goal. Constraints:
+/// init has `constraints`, a list of texts that are not looked at, and tell `violations`, one a constraint: 0 where
+/// it is met, else by how much it is not, "Infinity" where nobody knows.
 class StdioSession {
  public:
   using SpaceReader = std::function<Result<SearchSpace>(std::string_view json)>;
@@ -42,6 +47,8 @@ class StdioSession {
 
   SpaceReader read_space_;
   std::unique_ptr<Tuner> tuner_;
+  std::size_t goals_ = 1;
+  std::size_t constraints_ = 0;
   std::map<Sequence, Trial> running_;
   bool stopped_ = false;
 };

@@ -14,7 +14,7 @@ namespace {
 constexpr double width_start = 0.35;  // a kernel's standard deviation before any trial
 constexpr double width_decay = 0.1;   // it is width_start / (1 + width_decay * trials)
 constexpr double width_min = 0.002;   // finer steps are left to a longer life than a tuning run has
-constexpr double crossover = 0.2;
+constexpr double one_goal_crossover = 0.2;
 constexpr double rank_decay = 1;  // weight of the last good trial: e^-1 of the first one's, nearly
 constexpr double category_prior = 0.5;
 constexpr double good_prior_factor = 0.5;  // of prior_weight
@@ -22,18 +22,22 @@ constexpr double good_prior_factor = 0.5;  // of prior_weight
 constexpr std::int64_t joint_candidates_for_one_apart = 12;
 constexpr std::size_t rest_joint = 100;
 constexpr std::size_t rest_apart = 50;
+// With several goals the good trials make a whole front: they are more, lie further apart, and are mixed more.
+constexpr double several_goals_factor = 2;
+constexpr double several_width_decay = 0.05;
+constexpr double several_crossover = 0.4;
 constexpr std::size_t running_max = 256;  // the newest so many running trials take part
 
 }  // namespace
 
 TpeTuner::TpeTuner(Space space, std::int64_t seed, TpeOptions options)
-    : seed_(seed), options_(options), seen_(std::move(space)) {
+    : seed_(seed), options_(options), seen_(std::move(space)), order_(options.goals) {
   if (options_.rest_max == 0)
     options_.rest_max = options_.multivariate ? rest_joint : rest_apart;
 }
 
 bool TpeTuner::starting(std::size_t running) const {
-  auto told = static_cast<std::int64_t>(ranking_.size());
+  auto told = static_cast<std::int64_t>(order_.usable());
   auto known = told + static_cast<std::int64_t>(running);
   return told == 0 || known < options_.n_startup_jobs || 2 * told < options_.n_startup_jobs;
 }
@@ -41,8 +45,9 @@ bool TpeTuner::starting(std::size_t running) const {
 Bandwidths TpeTuner::bandwidths() const {
   Bandwidths b;
   b.category_prior = category_prior;
+  double decay = options_.goals > 1 ? several_width_decay : width_decay;
   double shrunk =
-      std::max(width_min, width_start / (1 + width_decay * static_cast<double>(ranking_.size())));
+      std::max(width_min, width_start / (1 + decay * static_cast<double>(order_.size())));
   for (const auto& d : seen_.space().dimensions()) {
     bool stepped = d.discrete() && std::isfinite(d.levels());
     // Half a step at least, so that the neighbouring levels stay within reach.
@@ -63,30 +68,30 @@ std::vector<Point> TpeTuner::points_of(std::span<const Trial> running) const {
 
 void TpeTuner::fill(KernelMixture& good, KernelMixture& rest,
                     const std::vector<Point>& running) const {
-  auto n = ranking_.size();
+  auto n = order_.size();
   auto all = n + running.size();
   auto wanted = std::ceil(options_.gamma * std::sqrt(static_cast<double>(all)));
+  if (options_.goals > 1)
+    wanted = std::ceil(wanted * several_goals_factor);
   auto good_max = std::min(wanted, static_cast<double>(options_.linear_forgetting));
   auto good_count = static_cast<std::size_t>(std::clamp(good_max, 1.0, static_cast<double>(all)));
 
   // Where the running trials stand among the ranked ones: past those with an equal loss.
   std::size_t lie_rank = n;
-  if (options_.liar == Liar::best || options_.liar == Liar::mean) {
-    double mean = loss_sum_ / static_cast<double>(n);
-    lie_rank = options_.liar == Liar::best ? ranking_.count_up_to(ranking_.best())
-                                           : ranking_.count_up_to(mean);
-  }
+  if (options_.liar == Liar::best || options_.liar == Liar::mean)
+    lie_rank = options_.liar == Liar::best ? order_.count_of_best() : order_.count_to_mean();
   auto good_told = std::min(good_count, lie_rank);
   auto good_running = std::min(good_count - good_told, running.size());
-  good_told = good_count - good_running;
+  good_told = std::min(good_count - good_running, order_.usable());
 
+  auto ranked = order_.view(good_told);
   std::vector<std::size_t> ranks(good_told);
   std::iota(ranks.begin(), ranks.end(), 0);
   auto weight = [&](std::size_t place) {
     return std::exp(-rank_decay * static_cast<double>(place) / static_cast<double>(good_count));
   };
   std::size_t place = 0;
-  ranking_.visit(ranks, [&](const auto& entry) { good.add(point(entry.trial), weight(place++)); });
+  ranked.visit(ranks, [&](auto trial) { good.add(point(trial), weight(place++)); });
   for (std::size_t i = 0; i < good_running; ++i)
     good.add(running[i].data(), weight(place++));
 
@@ -98,9 +103,13 @@ void TpeTuner::fill(KernelMixture& good, KernelMixture& rest,
     ranks.push_back(good_told + i);
   for (std::size_t i = 0; near < others && i < rest_max - near; ++i)
     ranks.push_back(good_told + near + i * (others - near) / (rest_max - near));
-  ranking_.visit(ranks, [&](const auto& entry) { rest.add(point(entry.trial), 1); });
+  ranked.visit(ranks, [&](auto trial) { rest.add(point(trial), 1); });
   for (std::size_t i = good_running; i < running.size(); ++i)
     rest.add(running[i].data(), 1);
+}
+
+double TpeTuner::crossover() const {
+  return options_.goals > 1 ? several_crossover : one_goal_crossover;
 }
 
 Point TpeTuner::propose(KernelMixture& good, KernelMixture& rest, const SeenPoints::Taken& taken,
@@ -108,7 +117,7 @@ Point TpeTuner::propose(KernelMixture& good, KernelMixture& rest, const SeenPoin
   Point best;
   double best_score = 0;
   for (std::int64_t i = 0; i < options_.n_ei_candidates; ++i) {
-    auto candidate = good.draw(rng, crossover);
+    auto candidate = good.draw(rng, crossover());
     if (taken.contains(candidate) && !best.empty())
       continue;
     double score = good.log_density(candidate) - rest.log_density(candidate);
@@ -160,7 +169,7 @@ Ask TpeTuner::ask(Sequence trial, std::span<const Trial> running) const {
     rest.close();
     auto first =
         options_.multivariate ? propose(good, rest, taken, rng) : propose_apart(good, rest, rng);
-    point = taken.free_from(std::move(first), [&] { return good.draw(rng, crossover); });
+    point = taken.free_from(std::move(first), [&] { return good.draw(rng, crossover()); });
   }
   if (!point)
     return Exhausted{};
@@ -174,9 +183,8 @@ void TpeTuner::tell(const Trial& ended) {
   seen_.add(*point);
   if (!ended.final_value)
     return;
-  ranking_.insert(*ended.final_value, static_cast<std::uint32_t>(ranking_.size()));
+  order_.insert(ended, static_cast<std::uint32_t>(order_.size()));
   points_.insert(points_.end(), point->begin(), point->end());
-  loss_sum_ += *ended.final_value;
 }
 
 }  // namespace autotune

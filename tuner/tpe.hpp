@@ -7,8 +7,8 @@
 
 #include "tuner/kernel_mixture.hpp"
 #include "tuner/liar.hpp"
-#include "tuner/ranking.hpp"
 #include "tuner/seen_points.hpp"
+#include "tuner/trial_order.hpp"
 #include "tuner/tuner.hpp"
 
 namespace autotune {
@@ -22,6 +22,7 @@ struct TpeOptions {
   Liar liar = Liar::worst;
   bool multivariate = true;  ///< joint densities; else one per parameter, each by itself
   std::size_t rest_max = 0;  ///< at most so many other trials make g; 0: as many as suits
+  std::size_t goals = 1;     ///< >= 1
 };
 
 /// TPE (Bergstra et al. 2011) over all parameters at once. The best gamma * sqrt(n) trials make a
@@ -57,6 +58,7 @@ class TpeTuner : public Tuner {
   /// start a model of two results.
   bool starting(std::size_t running) const;
   Bandwidths bandwidths() const;
+  double crossover() const;
   std::vector<Point> points_of(std::span<const Trial> running) const;
   void fill(KernelMixture& good, KernelMixture& rest, const std::vector<Point>& running) const;
   Point propose(KernelMixture& good, KernelMixture& rest, const SeenPoints::Taken& taken,
@@ -68,8 +70,7 @@ class TpeTuner : public Tuner {
   TpeOptions options_;
   SeenPoints seen_;
   std::vector<double> points_;  // [trial with a value][dimension]
-  Ranking ranking_;
-  double loss_sum_ = 0;
+  TrialOrder order_;
 };
 
 }  // namespace autotune

@@ -6,6 +6,8 @@ namespace autotune {
 
 namespace {
 
+constexpr std::int64_t several_start = 10;  // of Auto with several goals or constraints
+
 ArgumentInfo liar_argument() {
   return {.name = "constant_liar_type",
           .kind = ArgumentKind::word,
@@ -71,6 +73,7 @@ std::unique_ptr<Tuner> make_tpe(const TunerSetting& s) {
   options.gamma = args.real("gamma");
   options.multivariate = args.boolean("multivariate");
   options.rest_max = static_cast<std::size_t>(args.integer("rest_max"));
+  options.goals = s.goals;
   const auto& source = args.names("constant_liar_type") ? args : s.arguments;
   options.liar = liar_of(source.word("constant_liar_type"), s.direction);
   if (!s.arguments.boolean("parallel_optimize"))
@@ -90,6 +93,8 @@ AlgorithmInfo tpe_row() {
   row.source = "Bergstra, Bardenet, Bengio, Kegl 2011, Algorithms for Hyper-Parameter Optimization";
   row.types = plain_types();
   row.nested = true;
+  row.several_goals = true;
+  row.constraints = true;
   row.arguments = tpe_arguments();
   row.default_direction = Direction::minimize;
   row.make_tuner = make_tpe;
@@ -106,7 +111,10 @@ AlgorithmInfo auto_row() {
   row.source = "GPTuner, TPE and CMA-ES of this table";
   row.arguments = {optimize_mode(), seed_argument()};
   row.default_direction = std::nullopt;
-  row.make_tuner = [](const TunerSetting& s) {
+  row.make_tuner = [](const TunerSetting& s) -> std::unique_ptr<Tuner> {
+    if (s.goals > 1 || s.constrained)
+      return std::make_unique<TpeTuner>(
+          s.space, s.seed, TpeOptions{.n_startup_jobs = several_start, .goals = s.goals});
     return std::make_unique<AutoTuner>(s.space, s.seed);
   };
   return row;

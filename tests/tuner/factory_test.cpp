@@ -163,12 +163,59 @@ TEST_CASE("two directions that differ are an error where the second stands") {
             "assessor.classArgs.optimize_mode: is maximize, but tuner.classArgs") == 0);
 }
 
-TEST_CASE("several goals and constraints are refused until an algorithm heeds them") {
-  auto spec = spec_of("TPE");
-  spec.mutable_objective()->add_goals()->set_goal(GOAL_MAXIMIZE);
-  spec.mutable_objective()->add_goals()->set_goal(GOAL_MAXIMIZE);
-  spec.mutable_objective()->add_constraints("latency <= 3");
-  CHECK(errors_of(spec).size() == 2);
+namespace {
+
+pb::ExperimentSpec with_goals(pb::ExperimentSpec spec, const std::vector<pb::Goal>& goals) {
+  for (auto goal : goals)
+    spec.mutable_objective()->add_goals()->set_goal(goal);
+  return spec;
+}
+
+}  // namespace
+
+TEST_CASE("several goals are refused where they cannot be searched for, with what can") {
+  std::vector<pb::Goal> both{GOAL_MAXIMIZE, GOAL_MINIMIZE};
+  for (const char* name : {"Auto", "TPE", "NSGA-II", "nsga2", "Random", "QMC", "GridSearch"})
+    CHECK(errors_of(with_goals(spec_of(name), both)).empty());
+  CHECK(errors_of(with_goals(pb::ExperimentSpec(), both)).empty());
+  for (const char* name : {"GPTuner", "Anneal", "CMA-ES", "PBTTuner"})
+    CHECK(only_error(with_goals(spec_of(name), both))
+              .find(std::string("tuner.builtinTunerName: ") + name +
+                    " searches for one goal, but objective.goals names 2; what would work: Auto, "
+                    "TPE, ") == 0);
+  pb::ExperimentSpec advised;
+  advised.mutable_advisor()->set_name("ASHA");
+  CHECK(only_error(with_goals(advised, both))
+            .find("advisor.builtinAdvisorName: ASHA searches for one goal") == 0);
+  CHECK(only_error(with_assessor(with_goals(spec_of("TPE"), both), "Medianstop"))
+            .find("assessor.builtinAssessorName: an assessor sees the first goal alone") == 0);
+  pb::ExperimentSpec command;
+  command.mutable_tuner()->add_command("mine");
+  CHECK(check_algorithms(with_goals(command, both), cube(1)).empty());
+}
+
+TEST_CASE("each goal has its own direction, and optimize_mode must not contradict one") {
+  std::vector<pb::Goal> both{GOAL_MAXIMIZE, GOAL_MINIMIZE};
+  CHECK(directions_of(with_goals(spec_of("TPE"), both)) ==
+        std::vector{Direction::maximize, Direction::minimize});
+  CHECK(directions_of(spec_of("TPE")) == std::vector{Direction::minimize});
+  CHECK(only_error(with_goals(spec_of("TPE", R"({"optimize_mode": "maximize"})"), both)) ==
+        "tuner.classArgs.optimize_mode: is maximize, but objective.goals[1].goal is minimize; "
+        "leave it out: each goal states its own");
+  CHECK(errors_of(with_goals(spec_of("TPE", R"({"optimize_mode": "minimize"})"),
+                             {GOAL_MINIMIZE, GOAL_MINIMIZE}))
+            .empty());
+}
+
+TEST_CASE("constraints go with every algorithm") {
+  for (const auto& row : algorithms()) {
+    if (!row.make_tuner || row.name == "Batch" || row.name == "PPOTuner")
+      continue;
+    auto spec = spec_of(row.name);
+    spec.mutable_objective()->add_constraints("latency <= 3");
+    CAPTURE(row.name);
+    CHECK(errors_of(spec).empty());
+  }
 }
 
 TEST_CASE("the assessor follows the direction of the tuner") {

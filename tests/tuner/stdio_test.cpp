@@ -109,9 +109,45 @@ TEST_CASE("what cannot be done is said, and the session goes on") {
   CHECK(error_of(session, R"({"op":"tell","id":0,"status":"ok","value":"x"})")
             .find("value is \"x\"") == 0);
   CHECK(error_of(session, R"({"op":"tell","id":0,"status":"ok","values":[1,2]})")
-            .find("several values") == 0);
+            .find("values is [1,2], must be a list of 1 number") == 0);
   CHECK(error_of(session, R"({"op":"tell","id":7,"status":"fail"})").find("id 7 is not running") ==
         0);
   CHECK(error_of(session, R"({"op":"report","id":7,"step":1,"value":1})") == "id 7 is not running");
   CHECK(error_of(session, R"({"op":"tell","id":0,"status":"ok","value":0.25})") == "none");
+}
+
+TEST_CASE("several goals are told as values, constraints as violations") {
+  StdioSession session(read_finite);
+  CHECK(session.answer(R"({"op":"init","tuner":"NSGA-II","searchSpace":{"ok":1},"seed":3,)"
+                       R"("optimizeMode":["minimize","maximize"],"constraints":["ms <= 20"]})") ==
+        R"({"ok":true})");
+  for (int id = 0; id < 36; ++id) {
+    auto n = std::to_string(id);
+    CHECK(parse_json(session.answer(R"({"op":"ask","id":)" + n + "}")).value().find("params"));
+    CHECK(session.answer(R"({"op":"tell","id":)" + n + R"(,"status":"ok","values":[)" + n +
+                         R"(,2.5],"violations":[)" + (id % 2 == 0 ? "0" : R"("Infinity")") +
+                         "]}") == R"({"ok":true})");
+  }
+  CHECK(session.answer(R"({"op":"ask","id":36})") == R"({"done":true})");
+}
+
+TEST_CASE("what does not fit the goals and constraints of init is said") {
+  StdioSession session(read_finite);
+  auto init = [&](const std::string& rest) {
+    return error_of(session, R"({"op":"init","tuner":"TPE","searchSpace":{"ok":1},)" + rest + "}");
+  };
+  CHECK(init(R"("optimizeMode":[])").find("optimizeMode is empty") == 0);
+  CHECK(init(R"("optimizeMode":["up"])").find("optimizeMode is [\"up\"], must be minimize") == 0);
+  CHECK(init(R"("constraints":["a",2])").find("constraints is [\"a\",2], must be a list") == 0);
+  CHECK(init(R"("optimizeMode":["minimize","maximize"],"constraints":["a"])") == "none");
+  CHECK(error_of(session, R"({"op":"ask","id":0})") == "none");
+  auto tell = [&](const std::string& rest) {
+    return error_of(session, R"({"op":"tell","id":0,"status":"ok",)" + rest + "}");
+  };
+  CHECK(tell(R"("value":1)").find("the run has 2 goals; tell them as values") == 0);
+  CHECK(tell(R"("values":[1])").find("values is [1], must be a list of 2 numbers") == 0);
+  CHECK(tell(R"("values":[1,"x"])").find("value is \"x\", not a number") == 0);
+  CHECK(tell(R"("values":[1,2])").find("violations is missing, must be a list of 1 number") == 0);
+  CHECK(tell(R"("values":[1,2],"violations":[-1])").find("a violation is -1, must be") == 0);
+  CHECK(tell(R"("values":[1,2],"violations":[0.5])") == "none");
 }
