@@ -1,5 +1,7 @@
 #include "actors/program_tuner.hpp"
 
+#include <algorithm>
+
 #include "actors/log.hpp"
 
 namespace autotune {
@@ -21,14 +23,15 @@ Result<ProgramTunerSetting> program_setting(const pb::ExperimentSpec& spec, std:
   if (!init)
     return tl::unexpected(init.error());
   std::vector<std::string> command(spec.tuner().command().begin(), spec.tuner().command().end());
-  return ProgramTunerSetting{command, *std::move(init), std::move(space), {}, {}};
+  auto goals = static_cast<std::size_t>(std::max(1, spec.objective().goals_size()));
+  return ProgramTunerSetting{command, *std::move(init), std::move(space), goals, {}, {}};
 }
 
 ProgramTuner::ProgramTuner(TunerActor::pointer self, ProgramTunerSetting setting)
     : self_(self),
       options_(std::move(setting.child)),
       core_(name_of(setting.command), std::move(setting.init), std::move(setting.space),
-            setting.limits) {
+            setting.goals, setting.limits) {
   options_.argv = std::move(setting.command);
 }
 

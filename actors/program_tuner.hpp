@@ -16,6 +16,7 @@ struct ProgramTunerSetting {
   std::vector<std::string> command;
   std::string init;  ///< its first line
   Space space;
+  std::size_t goals = 1;     ///< how many values a trial has
   LineProgramOptions child;  ///< but for what is called back
   ProgramTunerLimits limits;
 };

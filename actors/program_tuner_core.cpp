@@ -8,8 +8,12 @@ namespace autotune {
 using Kind = ProgramAnswer::Kind;
 
 ProgramTunerCore::ProgramTunerCore(std::string name, std::string init, Space space,
-                                   ProgramTunerLimits limits)
-    : name_(std::move(name)), init_(std::move(init)), space_(std::move(space)), limits_(limits) {}
+                                   std::size_t goals, ProgramTunerLimits limits)
+    : name_(std::move(name)),
+      init_(std::move(init)),
+      space_(std::move(space)),
+      goals_(goals),
+      limits_(limits) {}
 
 std::string ProgramTunerCore::words(const Request& request) {
   switch (request.op) {
@@ -49,13 +53,13 @@ ProgramEffects ProgramTunerCore::on_began(Time now, const Trial& trial) {
   cancelled.sequence = spare.sequence;
   cancelled.parameters = std::move(spare.parameters);
   cancelled.outcome = TrialOutcome::killed;
-  push(now, {Op::cancel, trial.sequence, 0, 0, program_tell(cancelled)}, effects);
+  push(now, {Op::cancel, trial.sequence, 0, 0, program_tell(cancelled, goals_)}, effects);
   return effects;
 }
 
 ProgramEffects ProgramTunerCore::on_over(Time now, const Trial& ended) {
   ProgramEffects effects;
-  told_.push_back({ended.sequence, program_tell(ended)});
+  told_.push_back({ended.sequence, program_tell(ended, goals_)});
   if (runs_)
     push(now, {Op::tell, ended.sequence, told_.size() - 1, 0, ""}, effects);
   return effects;
@@ -183,7 +187,7 @@ void ProgramTunerCore::on_suggestion(Time now, ProgramAnswer answer, ProgramEffe
   illegal.sequence = sequence;
   illegal.parameters = std::move(answer.parameters);
   illegal.outcome = TrialOutcome::failed;
-  waiting_.push_back({Op::cancel, sequence, 0, 0, program_tell(illegal)});
+  waiting_.push_back({Op::cancel, sequence, 0, 0, program_tell(illegal, goals_)});
   push(now, {Op::ask, sequence, 0, 0, ""}, effects);
 }
 

@@ -65,8 +65,9 @@ using ProgramEffects = std::vector<ProgramEffect>;
 /// started, and ended while its experiment rests.
 class ProgramTunerCore {
  public:
-  /// `init`: the first line it gets; `name`: as it is called in messages.
-  ProgramTunerCore(std::string name, std::string init, Space space, ProgramTunerLimits limits = {});
+  /// `init`: the first line it gets; `name`: as it is called in messages; `goals`: how many values a trial has.
+  ProgramTunerCore(std::string name, std::string init, Space space, std::size_t goals = 1,
+                   ProgramTunerLimits limits = {});
 
   ProgramEffects on_ask(Time now, Sequence sequence);
   ProgramEffects on_began(Time now, const Trial& trial);
@@ -112,6 +113,7 @@ class ProgramTunerCore {
   std::string name_;
   std::string init_;
   Space space_;
+  std::size_t goals_;
   ProgramTunerLimits limits_;
 
   struct Told {

@@ -1,6 +1,7 @@
 #include "tuner/program_protocol.hpp"
 
 #include <cmath>
+#include <vector>
 
 #include "tuner/directed.hpp"
 #include "tuner/factory.hpp"
@@ -47,29 +48,50 @@ Result<std::string> program_init(const pb::ExperimentSpec& spec, std::int64_t se
   auto args = parse_json(args_text.empty() ? "{}" : args_text);
   if (!args)
     return tl::unexpected(args.error());
-  return to_json(Object{
+  auto directions = directions_of(spec);
+  Array words;
+  for (auto direction : directions)
+    words.emplace_back(std::string(name_of(direction)));
+  Object init{
       {"op", "init"},
       {"version", Value::integer(1)},
       {"tuner", ""},  // the program is one; ours takes an empty name for Auto
       {"classArgs", *std::move(args)},
       {"searchSpace", *std::move(space)},
-      {"optimizeMode", std::string(name_of(direction_of(spec)))},
+      {"optimizeMode", words.size() == 1 ? words.front() : Value(words)},
       {"seed", Value::integer(seed)},
       {"concurrency", Value::integer(spec.trial_concurrency())},
-      {"maxTrials", spec.max_trial_num() > 0 ? Value::integer(spec.max_trial_num()) : Value()}});
+      {"maxTrials", spec.max_trial_num() > 0 ? Value::integer(spec.max_trial_num()) : Value()}};
+  Array constraints;
+  for (const auto& text : spec.objective().constraints())
+    constraints.emplace_back(text);
+  if (!constraints.empty())
+    init.emplace_back("constraints", std::move(constraints));
+  return to_json(std::move(init));
 }
 
 std::string program_ask(Sequence id) {
   return to_json(Object{{"op", "ask"}, {"id", Value::integer(id)}});
 }
 
-std::string program_tell(const Trial& ended) {
-  auto value =
-      as_loss(ended, Direction::minimize).final_value;  // finite, and of a trial that counts
-  Object request{
-      {"op", "tell"}, {"id", Value::integer(ended.sequence)}, {"status", value ? "ok" : "fail"}};
-  if (value)
-    request.emplace_back("value", Value::real(*value));
+std::string program_tell(const Trial& ended, std::size_t goals) {
+  // Finite values, and of a trial that counts; not turned.
+  auto seen = as_loss(ended, std::vector<Direction>(goals, Direction::minimize));
+  auto list = [](const std::vector<double>& numbers) {
+    Array items;
+    for (double number : numbers)
+      items.push_back(Value::real(number));
+    return items;
+  };
+  Object request{{"op", "tell"},
+                 {"id", Value::integer(ended.sequence)},
+                 {"status", seen.final_value ? "ok" : "fail"}};
+  if (seen.final_value && goals == 1)
+    request.emplace_back("value", Value::real(*seen.final_value));
+  if (seen.final_value && goals > 1)
+    request.emplace_back("values", list(seen.goal_values));
+  if (!seen.violations.empty())
+    request.emplace_back("violations", list(seen.violations));
   request.emplace_back("params", ended.parameters);
   return to_json(std::move(request));
 }

@@ -2,6 +2,7 @@
 // trials, answers out of lines. The other side: stdio.hpp.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <string>
 #include <string_view>
@@ -13,14 +14,16 @@
 
 namespace autotune {
 
-/// The first line that a program gets: the search space as the file has it, classArgs, optimizeMode, seed, concurrency
-/// and maxTrials (null: no limit). Values are told as they are reported; the program heeds optimizeMode itself.
+/// The first line that a program gets: the search space as the file has it, classArgs, optimizeMode (with several
+/// goals a list, one word a goal), seed, concurrency, maxTrials (null: no limit), and constraints as the file has
+/// them where it has some. Values are told as they are reported; the program heeds optimizeMode itself.
 /// invalid_argument: the spec's texts are no JSON.
 Result<std::string> program_init(const pb::ExperimentSpec& spec, std::int64_t seed);
 std::string program_ask(Sequence id);
 /// Its parameters always come along, so a program needs not remember what it suggested, and one that was started again
-/// understands what it never asked for.
-std::string program_tell(const Trial& ended);
+/// understands what it never asked for. With several goals it has `values`, one a goal, in place of `value`, and with
+/// constraints `violations`, one a constraint ("Infinity" where nobody knows). A trial that lacks a value has failed.
+std::string program_tell(const Trial& ended, std::size_t goals);
 std::string program_report(Sequence id, const Measurement& measurement);
 
 /// What a line of the program means.

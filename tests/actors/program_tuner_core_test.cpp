@@ -1,6 +1,8 @@
 // A tuner that is a program: what it is sent, what its answers mean, when it is started again.
 #include "actors/program_tuner_core.hpp"
 
+#include <cmath>
+
 #include <catch2/catch.hpp>
 
 namespace autotune::test {
@@ -116,10 +118,10 @@ TEST_CASE("a program is started by the first question and told what ends", "[pro
 
 TEST_CASE("values are told as they were reported, and what is no number as failed", "[program]") {
   auto told = trial(4, R"({"x":0.5})", std::nan(""));
-  CHECK(program_tell(told) == R"({"op":"tell","id":4,"status":"fail","params":{"x":0.5}})");
+  CHECK(program_tell(told, 1) == R"({"op":"tell","id":4,"status":"fail","params":{"x":0.5}})");
   told.outcome = TrialOutcome::killed;
   told.final_value = 3;
-  CHECK(program_tell(told) == R"({"op":"tell","id":4,"status":"fail","params":{"x":0.5}})");
+  CHECK(program_tell(told, 1) == R"({"op":"tell","id":4,"status":"fail","params":{"x":0.5}})");
   pb::ExperimentSpec spec;
   spec.set_search_space_json("{\n\"x\": {\"_type\":\"uniform\",\"_value\":[0, 1.0]}}");
   spec.mutable_tuner()->add_command("mine");
@@ -130,6 +132,29 @@ TEST_CASE("values are told as they were reported, and what is no number as faile
         R"({"op":"init","version":1,"tuner":"","classArgs":{"a":1},"searchSpace":{"x":{"_type":)"
         R"("uniform","_value":[0,1.0]}},"optimizeMode":"minimize","seed":7,"concurrency":2,)"
         R"("maxTrials":null})");
+}
+
+TEST_CASE("several goals and constraints are lists, and a trial that lacks a value has failed",
+          "[program]") {
+  auto told = trial(4, R"({"x":0.5})", 3);
+  told.goal_values = {3, 0.5};
+  told.violations = {0, INFINITY};
+  CHECK(program_tell(told, 2) ==
+        R"({"op":"tell","id":4,"status":"ok","values":[3.0,0.5],"violations":[0.0,"Infinity"],)"
+        R"("params":{"x":0.5}})");
+  told.goal_values.clear();
+  CHECK(program_tell(told, 2) == R"({"op":"tell","id":4,"status":"fail","params":{"x":0.5}})");
+  told.violations = {1.5};
+  CHECK(program_tell(told, 1) ==
+        R"({"op":"tell","id":4,"status":"ok","value":3.0,"violations":[1.5],"params":{"x":0.5}})");
+  pb::ExperimentSpec spec;
+  spec.set_search_space_json("{}");
+  spec.mutable_objective()->add_goals()->set_goal(pb::GOAL_MAXIMIZE);
+  spec.mutable_objective()->add_goals()->set_goal(pb::GOAL_MINIMIZE);
+  spec.mutable_objective()->add_constraints("ms <= 20");
+  auto init = parse_json(program_init(spec, 7).value()).value();
+  CHECK(to_json(*init.find("optimizeMode")) == R"(["maximize","minimize"])");
+  CHECK(to_json(*init.find("constraints")) == R"(["ms <= 20"])");
 }
 
 TEST_CASE("a program that dies is started again and told all results", "[program]") {
