@@ -70,7 +70,7 @@ fuzz: packages-fuzz ## each fuzz target FUZZ_RUNS times
 
 .PHONY: bench
 bench: packages-test all ## the speed table of the README, then quality and speed of the tuners
-	cmake --build --preset release -j $(JOBS) --target tuner_quality advisor_quality
+	cmake --build --preset release -j $(JOBS) --target tuner_quality multi_quality advisor_quality
 	bench/run.sh
 	bench/tuners.sh
 

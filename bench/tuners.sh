@@ -1,9 +1,10 @@
 #!/bin/sh
 # Quality and cost of the tuners, as ratios to baselines of the same run: Random, and Optuna where a Python that has
-# it is given:  PEER_PYTHON=venv/bin/python bench/tuners.sh [quality] [cost] [advisors]
+# it is given:  PEER_PYTHON=venv/bin/python bench/tuners.sh [quality] [cost] [advisors]   (parts: several, several_cost)
 set -eu
 build=${BUILD:-build}
 tool="$build/bin/tuner_quality"
+several="$build/bin/multi_quality"
 [ $# -gt 0 ] || set -- quality cost advisors
 
 # name seeds: those that think for long have fewer.
@@ -26,6 +27,28 @@ quality() {
       echo "$name $workers $seeds $figures $base" | awk '{
         printf "| %s | %s | %s | %s / %s / %s / %s | %.2f | %s / %s / %s / %s | %.2f |\n",
           $1, $2, $3, $4, $5, $6, $7, $7 / $12, $8, $9, $10, $11, $11 / $13 }'
+    done
+  done
+  echo
+  several
+}
+
+# Several goals, and constraints.
+several() {
+  echo "After 200 trials, mean over 20 seeds. Several goals: the hypervolume found, 1 that of the whole front. One goal with"
+  echo "constraints: 1 / (1 + regret), 0 where no trial met them. In brackets: what is left to 1, as a ratio to Random's."
+  echo
+  echo "| tuner | workers | $("$several" tuner=Random seeds=1 budget=4 | awk '{ printf "%s%s", (NR > 1 ? " | " : ""), $1 }') |"
+  echo "| --- | --- | $("$several" tuner=Random seeds=1 budget=4 | awk '{ printf "%s---", (NR > 1 ? " | " : "") }') |"
+  for workers in 1 8; do
+    base=
+    for name in Random TPE NSGA-II; do
+      figures=$("$several" tuner="$name" seeds=20 seed0=100 workers="$workers" | awk '{ printf "%s ", $4 }')
+      [ -n "$base" ] || base=$figures
+      echo "$figures $base" | awk -v name="$name" -v workers="$workers" '{
+        printf "| %s | %s |", name, workers
+        for (i = 1; i <= NF / 2; ++i) printf " %s (%.2f) |", $i, (1 - $i) / (1 - $(i + NF / 2))
+        print "" }'
     done
   done
   echo
@@ -52,6 +75,22 @@ cost() {
       printf "| Optuna TPE, multivariate | %s | %s | %s | %s | | |\n", $1, $2, $3, $4 }'
     echo "$ours" | awk -v d="$dimensions" -v times="$times" '$4 == d { split(times, peer, " ")
       printf "| Optuna x TPE | %s | %.0f | %.0f | %.0f | | |\n", d, peer[1] / $6, peer[2] / $8, peer[3] / $10 }'
+  done
+  echo
+  several_cost
+}
+
+several_cost() {
+  echo "Several goals, 10 parameters: microseconds of processor time, the median suggestion beside so many trials / the"
+  echo "mean told trial."
+  echo
+  echo "| tuner | goals | 100 | 1,000 | 10,000 | 100,000 trials |"
+  echo "| --- | --- | --- | --- | --- | --- |"
+  for name in TPE NSGA-II; do
+    "$several" tuner="$name" cost=1 | tr -d , | awk -v name="$name" '{
+      if (!($1 in rows)) order[++n] = $1
+      rows[$1] = rows[$1] " " $6 " / " $9 " |" }
+      END { for (i = 1; i <= n; ++i) printf "| %s | %s |%s\n", name, order[i], rows[order[i]] }'
   done
   echo
 }

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <cmath>
+#include <functional>
+#include <string>
 
 #include "tuner/latin_hypercube.hpp"
 #include "tuner/pareto.hpp"
@@ -11,8 +13,12 @@ namespace autotune {
 
 namespace {
 
-constexpr std::int64_t start_share = 5;  // a fifth of the population comes before the first child
-constexpr double swap = 0.5;             // of a child's parameters, so many are crossed
+// Chosen on the problems of multi_quality (docs/algorithms.md).
+constexpr std::size_t start_max = 15;  // so many results come before the first child
+constexpr std::size_t growth =
+    8;  // the population is this part of all results, and at least start_max
+constexpr int changes_max = 16;  // of a child that is like a trial before it
+constexpr double swap = 0.5;     // of a child's choices, so many are the second parent's
 
 /// One child's coordinate by simulated binary crossover between bounds (Deb, Agrawal 1995): near either parent, the
 /// nearer to each other these are.
@@ -54,9 +60,8 @@ void mend(const Space& space, Point& point, Rng& rng) {
   }
 }
 
-bool same(const Point& a, const Point& b) {
-  return std::equal(a.begin(), a.end(), b.begin(),
-                    [](double x, double y) { return x == y || (std::isnan(x) && std::isnan(y)); });
+std::size_t text_of(const Value& parameters) {
+  return std::hash<std::string>()(to_json(parameters));
 }
 
 }  // namespace
@@ -68,7 +73,11 @@ bool Nsga2Tuner::better(const Member& a, const Member& b) {
   return a.rank != b.rank ? a.rank < b.rank : a.crowding > b.crowding;
 }
 
-/// Gives each member its rank and crowding distance.
+std::size_t Nsga2Tuner::population_max() const {
+  return std::min(static_cast<std::size_t>(options_.population_size),
+                  std::max(start_max, results_ / growth));
+}
+
 void Nsga2Tuner::stand() {
   Losses losses(options_.goals);
   std::vector<Member*> meeting;
@@ -108,15 +117,14 @@ Point Nsga2Tuner::crossed(const Point& a, const Point& b, Rng& rng) const {
   Point point = a;
   for (std::size_t i = 0; i < point.size(); ++i) {
     const auto& d = seen_.space()[i];
-    if (std::isnan(a[i]) || rng.uniform() >= swap) {
-      point[i] = std::isnan(a[i]) ? b[i] : a[i];
+    if (std::isnan(a[i]))
+      point[i] = b[i];
+    else if (std::isnan(b[i]))
       continue;
-    }
-    if (std::isnan(b[i]))
-      continue;
-    point[i] = d.categorical()
-                   ? b[i]
-                   : snapped(d, crossed_coordinate(a[i], b[i], options_.crossover_index, rng));
+    else if (d.categorical())
+      point[i] = rng.uniform() < swap ? b[i] : a[i];
+    else
+      point[i] = snapped(d, crossed_coordinate(a[i], b[i], options_.crossover_index, rng));
   }
   return point;
 }
@@ -137,39 +145,40 @@ double Nsga2Tuner::mutated(const Dimension& d, double u, Rng& rng) const {
             : snapped(d, std::nextafter(from, 0));
 }
 
+/// Another value for dimension i; what it opens is to be drawn anew.
+void Nsga2Tuner::change(Point& point, std::size_t i, Rng& rng) const {
+  const auto& d = seen_.space()[i];
+  point[i] = mutated(d, point[i], rng);
+  std::fill(point.begin() + static_cast<std::ptrdiff_t>(i) + 1, point.begin() + d.end, inactive);
+}
+
 void Nsga2Tuner::mutate(Point& point, Rng& rng) const {
-  auto change = [&](std::size_t i) {
-    const auto& d = seen_.space()[i];
-    point[i] = mutated(d, point[i], rng);
-    std::fill(point.begin() + static_cast<std::ptrdiff_t>(i) + 1, point.begin() + d.end, inactive);
-  };
   auto active = static_cast<std::uint64_t>(
       std::count_if(point.begin(), point.end(), [](double u) { return !std::isnan(u); }));
   double probability = options_.mutation_probability.value_or(1 / static_cast<double>(active));
   for (std::size_t i = 0; i < point.size(); ++i)
     if (!std::isnan(point[i]) && rng.uniform() < probability)
-      change(i);
+      change(point, i, rng);
   mend(seen_.space(), point, rng);
 }
 
-Point Nsga2Tuner::child(Rng& rng) const {
+Point Nsga2Tuner::child(const Tried& running, Rng& rng) const {
   const auto& a = tournament(rng).point;
   const auto& b = tournament(rng).point;
   auto point = rng.uniform() < options_.crossover_probability ? crossed(a, b, rng) : a;
   mend(seen_.space(), point, rng);
   mutate(point, rng);
-  if (!same(point, a) && !same(point, b))
-    return point;
-  // One parameter at least must change.
-  std::vector<std::size_t> active;
-  for (std::size_t i = 0; i < point.size(); ++i)
-    if (!std::isnan(point[i]))
-      active.push_back(i);
-  auto i = active[rng.below(active.size())];
-  point[i] = mutated(seen_.space()[i], point[i], rng);
-  std::fill(point.begin() + static_cast<std::ptrdiff_t>(i) + 1,
-            point.begin() + seen_.space()[i].end, inactive);
-  mend(seen_.space(), point, rng);
+  for (int tries = 0; tries < changes_max; ++tries) {
+    auto text = text_of(seen_.space().value_of(point));
+    if (!tried_.contains(text) && !running.contains(text))
+      break;
+    std::vector<std::size_t> active;
+    for (std::size_t i = 0; i < point.size(); ++i)
+      if (!std::isnan(point[i]))
+        active.push_back(i);
+    change(point, active[rng.below(active.size())], rng);
+    mend(seen_.space(), point, rng);
+  }
   return point;
 }
 
@@ -177,16 +186,17 @@ Ask Nsga2Tuner::ask(Sequence trial, std::span<const Trial> running) const {
   const auto& space = seen_.space();
   auto rng = rng_for(seed_, trial);
   auto taken = seen_.with(running);
-  auto start = std::max<std::int64_t>(2, options_.population_size / start_share);
-  auto results = static_cast<std::int64_t>(population_.size());
+  auto start = std::min(start_max, static_cast<std::size_t>(options_.population_size));
   std::optional<Point> point;
   // Running trials count up to a half: many workers shall not start from two results.
-  if (results + static_cast<std::int64_t>(running.size()) < start || 2 * results < start) {
-    auto size = static_cast<std::uint64_t>(std::min<std::int64_t>(start, 1000));
-    point = taken.free_from(latin_hypercube(space, seed_, trial, size, rng),
+  if (results_ + running.size() < start || 2 * results_ < start) {
+    point = taken.free_from(latin_hypercube(space, seed_, trial, start, rng),
                             [&] { return space.sample_point(rng); });
   } else {
-    point = taken.free_from(child(rng), [&] { return child(rng); });
+    Tried texts;
+    for (const auto& other : running)
+      texts.insert(text_of(other.parameters));
+    point = taken.free_from(child(texts, rng), [&] { return child(texts, rng); });
   }
   if (!point)
     return Exhausted{};
@@ -198,6 +208,9 @@ void Nsga2Tuner::tell(const Trial& ended) {
   if (!point)
     return;
   seen_.add(*point);
+  // A real number may lose its last bit on the way through a coordinate.
+  tried_.insert(text_of(ended.parameters));
+  tried_.insert(text_of(seen_.space().value_of(*point)));
   if (!ended.final_value)
     return;
   Member member;
@@ -207,8 +220,9 @@ void Nsga2Tuner::tell(const Trial& ended) {
   if (breaks_constraint(ended))
     member.violations = ended.violations;
   population_.push_back(std::move(member));
+  ++results_;
   stand();
-  if (population_.size() <= static_cast<std::size_t>(options_.population_size))
+  if (population_.size() <= population_max())
     return;
   // Of equal ones the oldest leaves.
   population_.erase(std::max_element(population_.begin(), population_.end(), better));

@@ -143,9 +143,9 @@ AlgorithmInfo nsga2_row() {
       share_argument("crossover_probability", Value::real(0.9),
                      "The odds that a child has two parents.", 1),
       std::move(mutation),
-      share_argument("crossover_index", Value::real(15),
+      share_argument("crossover_index", Value::real(5),
                      "How near children lie to their parents; greater: nearer.", 1000),
-      share_argument("mutation_index", Value::real(20),
+      share_argument("mutation_index", Value::real(5),
                      "How small the steps of a mutation are; greater: smaller.", 1000)};
   row.default_direction = Direction::minimize;
   row.make_tuner = make_nsga2;

@@ -6,8 +6,6 @@ namespace autotune {
 
 namespace {
 
-constexpr std::int64_t several_start = 10;  // of Auto with several goals or constraints
-
 ArgumentInfo liar_argument() {
   return {.name = "constant_liar_type",
           .kind = ArgumentKind::word,
@@ -107,14 +105,13 @@ AlgorithmInfo auto_row() {
   row.aliases = {"AutoTuner"};
   row.summary =
       "The default: a Gaussian process and TPE in turn while there are few trials of few "
-      "parameters, else TPE, with CMA-ES in long runs.";
+      "parameters, else TPE, with CMA-ES in long runs; TPE alone for several goals or constraints.";
   row.source = "GPTuner, TPE and CMA-ES of this table";
   row.arguments = {optimize_mode(), seed_argument()};
   row.default_direction = std::nullopt;
   row.make_tuner = [](const TunerSetting& s) -> std::unique_ptr<Tuner> {
     if (s.goals > 1 || s.constrained)
-      return std::make_unique<TpeTuner>(
-          s.space, s.seed, TpeOptions{.n_startup_jobs = several_start, .goals = s.goals});
+      return std::make_unique<TpeTuner>(s.space, s.seed, TpeOptions{.goals = s.goals});
     return std::make_unique<AutoTuner>(s.space, s.seed);
   };
   return row;

@@ -246,25 +246,43 @@ TEST_CASE("constraints may be few: missing violations count as met, NaN as infin
 }
 
 TEST_CASE("with two goals and with three the front is found far sooner than by draws", "[goals]") {
-  // Origin of the bounds: multi_quality, whose figures stand in docs/algorithms.md.
-  std::string name = GENERATE("TPE", "Auto");
-  std::size_t workers = GENERATE(1, 8);
-  CAPTURE(name, workers);
-  for (const char* which : {"zdt1", "zdt3", "dtlz2", "c2dtlz2"}) {
+  // Origin of the bounds: multi_quality over 20 other seeds left TPE 0.18 to 0.60 of what draws leave, NSGA-II 0.35 to
+  // 0.75 (docs/algorithms.md).
+  std::string name = GENERATE("TPE", "NSGA-II");
+  std::string which = GENERATE("zdt1", "zdt3", "dtlz2", "c2dtlz2", "bnh");
+  CAPTURE(name, which);
+  const auto& problem = multi_problem(which);
+  double left = 1 - mean_score(name, problem, 10, 200, 1);
+  double by_draws = 1 - mean_score("Random", problem, 10, 200, 1);
+  CHECK(left < (name == "TPE" ? 0.8 : 0.9) * by_draws);
+}
+
+TEST_CASE("eight workers find the front far sooner than draws", "[goals]") {
+  std::string name = GENERATE("TPE", "NSGA-II");
+  CAPTURE(name);
+  for (const char* which : {"zdt1", "net"}) {
     const auto& problem = multi_problem(which);
     CAPTURE(which);
-    CHECK(1 - mean_score(name, problem, 5, 200, workers) <
-          0.7 * (1 - mean_score("Random", problem, 5, 200, workers)));
+    CHECK(1 - mean_score(name, problem, 5, 200, 8) <
+          0.7 * (1 - mean_score("Random", problem, 5, 200, 8)));
   }
+}
+
+TEST_CASE("Auto's suggestions are TPE's where there are several goals, or constraints", "[goals]") {
+  std::string which = GENERATE("net", "vessel");
+  CAPTURE(which);
+  const auto& problem = multi_problem(which);
+  CHECK(texts(run_on(*make_for("Auto", problem, 5), problem, 5, 50, 2)) ==
+        texts(run_on(*make_for("TPE", problem, 5), problem, 5, 50, 2)));
 }
 
 TEST_CASE("constraints with one goal: the best that meets them is found sooner than by draws",
           "[goals]") {
-  auto name = GENERATE(from_range(learning_several()));
+  std::string name = GENERATE("TPE", "NSGA-II");
   CAPTURE(name);
   for (const char* which : {"vessel", "shell"}) {
     const auto& problem = multi_problem(which);
     CAPTURE(which);
-    CHECK(mean_score(name, problem, 5, 150, 1) > mean_score("Random", problem, 5, 150, 1) + 0.05);
+    CHECK(mean_score(name, problem, 10, 200, 1) > mean_score("Random", problem, 10, 200, 1) + 0.2);
   }
 }
