@@ -1,5 +1,6 @@
 #include "tuner/algorithm_rows.hpp"
 #include "tuner/auto.hpp"
+#include "tuner/auto_goals.hpp"
 #include "tuner/tpe.hpp"
 
 namespace autotune {
@@ -105,13 +106,14 @@ AlgorithmInfo auto_row() {
   row.aliases = {"AutoTuner"};
   row.summary =
       "The default: a Gaussian process and TPE in turn while there are few trials of few "
-      "parameters, else TPE, with CMA-ES in long runs; TPE alone for several goals or constraints.";
-  row.source = "GPTuner, TPE and CMA-ES of this table";
+      "parameters, else TPE, with CMA-ES in long runs; TPE and NSGA-II for several goals or "
+      "constraints.";
+  row.source = "GPTuner, TPE, CMA-ES and NSGA-II of this table";
   row.arguments = {optimize_mode(), seed_argument()};
   row.default_direction = std::nullopt;
   row.make_tuner = [](const TunerSetting& s) -> std::unique_ptr<Tuner> {
     if (s.goals > 1 || s.constrained)
-      return std::make_unique<TpeTuner>(s.space, s.seed, TpeOptions{.goals = s.goals});
+      return std::make_unique<AutoGoalsTuner>(s.space, s.seed, s.goals);
     return std::make_unique<AutoTuner>(s.space, s.seed);
   };
   return row;

@@ -34,9 +34,11 @@ for line in sys.stdin:
         rng.seed(request["seed"])
         if any(p["_type"] != "uniform" for p in space.values()):
             answer = {"error": "this tuner searches uniform parameters alone"}
+        if isinstance(request["optimizeMode"], list):
+            answer = {"error": "this tuner searches for one goal"}
     elif request["op"] == "ask":
         answer = {"id": request["id"], "params": suggest()}
-    elif request["op"] == "tell" and request["status"] == "ok":
+    elif request["op"] == "tell" and request["status"] == "ok" and not any(request.get("violations", [])):
         told = (request["value"], request["params"])
         best = told if best is None else better(best, told, key=lambda one: one[0])
     print(json.dumps(answer), flush=True)

@@ -272,6 +272,71 @@ MultiProblem shell() {
   return p;
 }
 
+MultiProblem fonseca() {
+  MultiProblem p{.name = "fonseca", .source = "Fonseca, Fleming 1995", .held_out = true};
+  for (int i = 0; i < 6; ++i)
+    p.space.parameters.push_back(bounded("x" + std::to_string(i), T::uniform, -4, 4));
+  auto goals = [](const std::vector<double>& x) {
+    double shift = 1 / std::sqrt(static_cast<double>(x.size()));
+    double minus = 0;
+    double plus = 0;
+    for (double xi : x) {
+      minus += std::pow(xi - shift, 2);
+      plus += std::pow(xi + shift, 2);
+    }
+    return std::vector{1 - std::exp(-minus), 1 - std::exp(-plus)};
+  };
+  p.evaluate = [goals](const Value& v) { return Outcome{goals(reals(v)), {}}; };
+  p.reference = {1, 1};
+  p.best = volume_of(
+      [&](double t) { return goals(std::vector<double>(6, (2 * t - 1) / std::sqrt(6.0))); },
+      p.reference);
+  return p;
+}
+
+/// Half of the space is allowed, and a part of the front lies on its border.
+MultiProblem constr() {
+  MultiProblem p{.name = "constr",
+                 .source = "Deb, Pratap, Agarwal, Meyarivan 2002",
+                 .held_out = true,
+                 .space = {{bounded("x", T::uniform, 0.1, 1), bounded("y", T::uniform, 0, 5)}},
+                 .goals = 2,
+                 .constraints = 2};
+  p.evaluate = [](const Value& v) {
+    double x = real(v, "x");
+    double y = real(v, "y");
+    return Outcome{{x, (1 + y) / x}, {over(6, y + 9 * x), over(1, 9 * x - y)}};
+  };
+  p.reference = {1.1, 10};
+  p.best = volume_of(
+      [](double t) {  // from x = 7 / 18, where both constraints bind
+        double x = 7.0 / 18 + t * 11.0 / 18;
+        return std::vector{x, (1 + std::max(0.0, 6 - 9 * x)) / x};
+      },
+      p.reference);
+  return p;
+}
+
+/// Two of 10,000 draws meet the constraints.
+MultiProblem g06() {
+  MultiProblem p{.name = "g06",
+                 .source = "Floudas, Pardalos 1990; Runarsson, Yao 2000",
+                 .held_out = true,
+                 .space = {{bounded("x", T::uniform, 13, 100), bounded("y", T::uniform, 0, 100)}},
+                 .goals = 1,
+                 .constraints = 2};
+  p.evaluate = [](const Value& v) {
+    double x = real(v, "x");
+    double y = real(v, "y");
+    return Outcome{{std::pow(x - 10, 3) + std::pow(y - 20, 3)},
+                   {over(100, std::pow(x - 5, 2) + std::pow(y - 5, 2)),
+                    over(std::pow(x - 6, 2) + std::pow(y - 5, 2), 82.81)}};
+  };
+  p.best = -6961.81388;  // origin: Runarsson, Yao 2000
+  p.scale = 6961.81388;
+  return p;
+}
+
 }  // namespace
 
 double MultiProblem::score(std::span<const Trial> trials) const {
@@ -291,8 +356,8 @@ double MultiProblem::score(std::span<const Trial> trials) const {
 
 const std::vector<MultiProblem>& multi_problems() {
   static const std::vector<MultiProblem> all{
-      zdt1(), zdt3(), slanted(), dtlz2(),           c2dtlz2(),
-      bnh(),  net(),  gramacy(), pressure_vessel(), shell()};
+      zdt1(),  zdt3(),    slanted(), dtlz2(), c2dtlz2(), bnh(), net(), gramacy(), pressure_vessel(),
+      shell(), fonseca(), constr(),  g06()};
   return all;
 }
 

@@ -24,6 +24,7 @@ struct Outcome {
 struct MultiProblem {
   std::string name = {};
   std::string source = {};  ///< where the formulas stand
+  bool held_out = false;    ///< a check of constants that were chosen on the others
   SearchSpace space = {};
   std::size_t goals = 2;
   std::size_t constraints = 0;
@@ -38,7 +39,7 @@ struct MultiProblem {
   double score(std::span<const Trial> trials) const;
 };
 
-/// From the literature, and two of our own.
+/// From the literature, and some of our own.
 const std::vector<MultiProblem>& multi_problems();
 const MultiProblem& multi_problem(const std::string& name);
 
