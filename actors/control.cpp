@@ -34,12 +34,9 @@ Result<void> add_intermediates(StoreReader& reader, const std::string& id, Repla
   if (!reports)
     return tl::unexpected(reports.error());
   std::unordered_map<Sequence, std::vector<Measurement>> by_trial;
-  const auto& goals = replayed.core->spec().objective().goals();
-  const std::string metric = goals.empty() ? "default" : goals[0].metric();
   for (const auto& report : *reports)
-    for (const auto& one : report.metrics())
-      if (one.name() == metric || report.metrics_size() == 1)
-        by_trial[report.sequence()].push_back({report.step(), one.value()});
+    if (auto measurement = measurement_of(report, replayed.core->objective()))
+      by_trial[report.sequence()].push_back(*measurement);
   for (auto& effect : replayed.history)
     if (auto* ended = std::get_if<TellEnded>(&effect))
       ended->trial.intermediates = std::move(by_trial[ended->trial.sequence]);

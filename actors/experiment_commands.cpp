@@ -37,6 +37,7 @@ void ExperimentCore::apply(const pb::Event& event) {
   switch (event.what_case()) {
     case pb::Event::kExperimentSubmitted:
       spec_ = event.experiment_submitted().spec();
+      objective_ = Objective(spec_.objective());
       options_ = event.experiment_submitted().options();
       seed_ = event.experiment_submitted().seed();
       phase_ = pb::PHASE_PENDING;
@@ -140,7 +141,7 @@ void ExperimentCore::replay(const pb::Event& event, ExperimentEffects* history) 
     auto found = live_.find(end.sequence());
     if (found != live_.end()) {
       ended = std::move(found->second.trial);
-      ended->final_value = objective_of(end.final_metrics());
+      score(*ended, end.final_metrics());
       ended->outcome = end.state() == pb::TRIAL_STATE_SUCCEEDED       ? TrialOutcome::succeeded
                        : end.state() == pb::TRIAL_STATE_EARLY_STOPPED ? TrialOutcome::early_stopped
                        : end.state() == pb::TRIAL_STATE_KILLED        ? TrialOutcome::killed
@@ -217,7 +218,7 @@ std::vector<Trial> ExperimentCore::warm_trials(const pb::WarmStarted& warm_start
     trial.sequence = -1 - warm_told_ - static_cast<std::int64_t>(trials.size());
     trial.parameters = parse_json(warm.parameters_json()).value_or(Value(Object{}));
     trial.outcome = TrialOutcome::succeeded;
-    trial.final_value = objective_of(warm.final_metrics());
+    score(trial, warm.final_metrics());
     trial.own = false;
     trials.push_back(std::move(trial));
   }

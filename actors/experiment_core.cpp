@@ -8,6 +8,14 @@ namespace autotune {
 
 using std::chrono::milliseconds;
 
+std::optional<Measurement> measurement_of(const pb::Report& report, const Objective& objective) {
+  const auto* metric = objective.find_intermediate(report.metrics());
+  if (report.kind() != pb::REPORT_KIND_INTERMEDIATE || metric == nullptr ||
+      !std::isfinite(metric->value()))
+    return std::nullopt;
+  return Measurement{report.step(), metric->value()};
+}
+
 std::string trial_id(const std::string& experiment_id, Sequence sequence) {
   std::uint64_t h = 1469598103934665603ULL;  // FNV-1a, 64 bits
   for (unsigned char c : experiment_id + "/" + std::to_string(sequence))
@@ -233,8 +241,7 @@ pb::AttemptPlan ExperimentCore::make_plan(const Live& live, Time now) const {
   plan.set_log_limit_bytes(log_limit_bytes());
   for (const auto& gpu : live.gpus)
     plan.add_gpus(gpu);
-  if (spec_.objective().goals_size() > 0)
-    plan.set_objective_metric(spec_.objective().goals(0).metric());
+  plan.set_objective_metric(objective_.goals().front().metric);
   return plan;
 }
 
@@ -285,17 +292,14 @@ ExperimentEffects ExperimentCore::on_news(Moment moment, const pb::AttemptNews& 
   return conclude(moment, {});
 }
 
-std::optional<double> ExperimentCore::objective_of(
-    const google::protobuf::RepeatedPtrField<pb::Metric>& metrics) const {
-  const std::string name =
-      spec_.objective().goals_size() > 0 ? spec_.objective().goals(0).metric() : "default";
-  for (const auto& metric : metrics)
-    if (metric.name() == name && std::isfinite(metric.value()))
-      return metric.value();
-  // A bare number counts whatever the objective is called.
-  if (metrics.size() == 1 && metrics[0].name() == "default" && std::isfinite(metrics[0].value()))
-    return metrics[0].value();
-  return std::nullopt;
+void ExperimentCore::score(Trial& trial, const Metrics& final_metrics) const {
+  auto scores = objective_.scores_of(final_metrics);
+  if (!scores.finite())
+    return;
+  trial.final_value = scores.values.front();
+  if (objective_.has_several_goals())
+    trial.goal_values = std::move(scores.values);
+  trial.violations = std::move(scores.violations);
 }
 
 ExperimentEffects ExperimentCore::on_reports(Moment, const pb::ReportsMessage& stored) {
@@ -308,10 +312,8 @@ ExperimentEffects ExperimentCore::on_reports(Moment, const pb::ReportsMessage& s
     if (report.line() <= last)
       continue;  // read again after an adoption
     last = report.line();
-    auto value = objective_of(report.metrics());
-    if (report.kind() == pb::REPORT_KIND_INTERMEDIATE && value)
-      effects.push_back(
-          Measure{stored.sequence(), stored.attempt(), {report.step(), *value}, true});
+    if (auto measurement = measurement_of(report, objective_))
+      effects.push_back(Measure{stored.sequence(), stored.attempt(), *measurement, true});
   }
   return effects;
 }
@@ -340,10 +342,8 @@ ExperimentEffects ExperimentCore::on_result(Moment moment, const pb::AttemptResu
   }
   for (const auto& report : result.reports()) {
     pending_reports_.push_back(report);
-    auto value = objective_of(report.metrics());
-    if (has_assessor() && report.kind() == pb::REPORT_KIND_INTERMEDIATE && value)
-      effects.push_back(
-          Measure{result.sequence(), result.attempt(), {report.step(), *value}, false});
+    if (auto measurement = measurement_of(report, objective_); measurement && has_assessor())
+      effects.push_back(Measure{result.sequence(), result.attempt(), *measurement, false});
   }
   for (const auto& lines : result.lines_rejected()) {
     pb::Event event;
@@ -369,16 +369,15 @@ ExperimentEffects ExperimentCore::on_result(Moment moment, const pb::AttemptResu
 /// What the end of an attempt means for its trial.
 void ExperimentCore::settle(Moment moment, Live& live, const pb::AttemptResult& result,
                             ExperimentEffects& effects) {
-  std::vector<pb::Metric> final_metrics(result.final_metrics().begin(),
-                                        result.final_metrics().end());
+  const auto& final_metrics = result.final_metrics();
   const auto& outcome = result.outcome();
   if (outcome == "Succeeded") {
-    if (!final_metrics.empty())
-      return end_trial(moment, live, pb::TRIAL_STATE_SUCCEEDED, "", final_metrics, effects);
-    if (live.stop == Stop::none && retry(moment, live, "NoFinalResult", "no final result reported"))
+    auto missing = final_metrics.empty() ? "no final result reported"
+                                         : objective_.scores_of(final_metrics).missing;
+    if (!missing.empty() && live.stop == Stop::none &&
+        retry(moment, live, "NoFinalResult", missing))
       return;
-    return end_trial(moment, live, pb::TRIAL_STATE_SUCCEEDED, "no final result reported", {},
-                     effects);
+    return end_trial(moment, live, pb::TRIAL_STATE_SUCCEEDED, missing, final_metrics, effects);
   }
   if (live.stop == Stop::user)
     return end_trial(moment, live, pb::TRIAL_STATE_KILLED, live.stop_reason, final_metrics,
@@ -439,8 +438,7 @@ void ExperimentCore::requeue(Moment moment, Live& live, const std::string& reaso
 }
 
 void ExperimentCore::end_trial(Moment moment, Live& live, pb::TrialState state,
-                               const std::string& reason,
-                               const std::vector<pb::Metric>& final_metrics,
+                               const std::string& reason, const Metrics& final_metrics,
                                ExperimentEffects& effects) {
   auto sequence = live.trial.sequence;
   pb::Event event;
@@ -448,10 +446,9 @@ void ExperimentCore::end_trial(Moment moment, Live& live, pb::TrialState state,
   ended->set_sequence(sequence);
   ended->set_state(state);
   ended->set_reason(reason);
-  for (const auto& metric : final_metrics)
-    *ended->add_final_metrics() = metric;
+  *ended->mutable_final_metrics() = final_metrics;
   auto trial = live.trial;
-  trial.final_value = objective_of(ended->final_metrics());
+  score(trial, final_metrics);
   trial.outcome = state == pb::TRIAL_STATE_SUCCEEDED       ? TrialOutcome::succeeded
                   : state == pb::TRIAL_STATE_EARLY_STOPPED ? TrialOutcome::early_stopped
                   : state == pb::TRIAL_STATE_KILLED        ? TrialOutcome::killed

@@ -15,6 +15,7 @@
 #include "messages/event.pb.h"
 #include "messages/experiment.pb.h"
 #include "messages/node.pb.h"
+#include "messages/objective.hpp"
 #include "messages/result.hpp"
 #include "messages/trial.hpp"
 #include "tuner/tuner.hpp"
@@ -47,7 +48,7 @@ struct TellBegan {
 struct TellEnded {
   Trial trial;
 };
-/// A new intermediate result of a running trial; `assess`: the assessor may answer with a stop.
+/// A new intermediate result of a running trial, the first goal's where there are several; `assess`: the assessor may answer with a stop.
 struct Measure {
   Sequence sequence = 0;
   std::int32_t attempt = 0;
@@ -148,6 +149,7 @@ class ExperimentCore {
 
   const std::string& id() const { return id_; }
   const pb::ExperimentSpec& spec() const { return spec_; }
+  const Objective& objective() const { return objective_; }
   const pb::RunOptions& options() const { return options_; }
   std::int64_t seed() const { return seed_; }
   pb::Phase phase() const { return phase_; }
@@ -203,7 +205,7 @@ class ExperimentCore {
   void create(Moment moment, Sequence sequence, const Suggestion& suggestion,
               ExperimentEffects& effects);
   void end_trial(Moment moment, Live& live, pb::TrialState state, const std::string& reason,
-                 const std::vector<pb::Metric>& final_metrics, ExperimentEffects& effects);
+                 const Metrics& final_metrics, ExperimentEffects& effects);
   void requeue(Moment moment, Live& live, const std::string& reason, Requeue why,
                std::chrono::milliseconds wait);
   void settle(Moment moment, Live& live, const pb::AttemptResult& result,
@@ -222,8 +224,9 @@ class ExperimentCore {
   std::int64_t occupied() const;
   /// What the tuner is told of a warm start: numbered -1, -2, ...
   std::vector<Trial> warm_trials(const pb::WarmStarted& warm_start) const;
-  std::optional<double> objective_of(
-      const google::protobuf::RepeatedPtrField<pb::Metric>& metrics) const;
+  /// Gives an ended trial the values that its final result has for goals and constraints; none where one is missing or
+  /// a goal is not finite.
+  void score(Trial& trial, const Metrics& final_metrics) const;
   /// The end of every handler: makes new trials, ends the experiment, writes what is pending.
   ExperimentEffects conclude(Moment moment, ExperimentEffects effects);
 
@@ -232,6 +235,7 @@ class ExperimentCore {
 
   // Durable: a fold over the events.
   pb::ExperimentSpec spec_;
+  Objective objective_;
   pb::RunOptions options_;
   std::int64_t seed_ = 0;
   pb::Phase phase_ = pb::PHASE_UNSPECIFIED;
@@ -269,5 +273,8 @@ class ExperimentCore {
 
 /// "p4iyq" of a trial: a function of the experiment's ID and the sequence number, so that it needs no state.
 std::string trial_id(const std::string& experiment_id, Sequence sequence);
+
+/// What an intermediate report says of the first goal; nothing where it is no finite number.
+std::optional<Measurement> measurement_of(const pb::Report& report, const Objective& objective);
 
 }  // namespace autotune

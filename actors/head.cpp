@@ -61,8 +61,14 @@ Result<void> admit(const pb::ExperimentSpec& spec, const AlgorithmTable& table) 
   if (!space)
     return tl::unexpected(space.error());
   std::string all;
+  auto wrong = [&](const std::string& path, const std::string& what) {
+    all += (all.empty() ? "" : "\n") + ("spec." + path + ": " + what);
+  };
   for (const auto& error : check_algorithms(spec, *space, table))
-    all += (all.empty() ? "" : "\n") + ("spec." + error.path + ": " + error.message);
+    wrong(error.path, error.message);
+  for (const auto& text : spec.objective().constraints())
+    if (auto constraint = parse_constraint(text); !constraint)
+      wrong("objective.constraints", constraint.error().message);
   if (!all.empty())
     return fail(ErrorCode::invalid_argument, all);
   return {};

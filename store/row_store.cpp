@@ -161,6 +161,7 @@ ExperimentRow& RowStore::add(ExperimentRow row) {
   add.exec();
   add.tryReset();
   row.key = database_.getLastInsertRowid();
+  objectives_[row.id] = row.objective;
   auto& place = experiments_[row.id];
   place = std::move(row);
   return *place;
@@ -187,15 +188,26 @@ TrialRow& RowStore::add(const ExperimentRow& experiment, TrialRow row) {
   return *place;
 }
 
+pb::ExperimentSpec RowStore::load_spec(const ExperimentRow& row) {
+  pb::ExperimentSpec spec;
+  SQLite::Statement load(database_, "SELECT spec FROM specs WHERE experiment = ?");
+  load.bind(1, row.key);
+  if (!load.executeStep() || !spec.ParseFromString(blob(load.getColumn(0))))
+    throw StoreFault(ErrorCode::data_loss, "the stored spec of " + row.id + " is damaged");
+  return spec;
+}
+
 pb::ExperimentSpec& RowStore::spec(ExperimentRow& experiment) {
-  if (!experiment.spec) {
-    experiment.spec.emplace();
-    SQLite::Statement load(database_, "SELECT spec FROM specs WHERE experiment = ?");
-    load.bind(1, experiment.key);
-    if (!load.executeStep() || !experiment.spec->ParseFromString(blob(load.getColumn(0))))
-      throw StoreFault(ErrorCode::data_loss, "the stored spec of " + experiment.id + " is damaged");
-  }
+  if (!experiment.spec)
+    experiment.spec = load_spec(experiment);
   return *experiment.spec;
+}
+
+void RowStore::read_objective(ExperimentRow& experiment) {
+  auto& known = objectives_[experiment.id];
+  if (!known)
+    known = std::make_shared<const Objective>(load_spec(experiment).objective());
+  experiment.objective = known;
 }
 
 std::int64_t RowStore::replica(const std::string& name) {
@@ -235,6 +247,7 @@ void RowStore::remove(const std::string& id) {
   trials_.erase(trials_.lower_bound({row->key, std::numeric_limits<Sequence>::min()}),
                 trials_.upper_bound({row->key, std::numeric_limits<Sequence>::max()}));
   experiments_[id].reset();
+  objectives_.erase(id);
 }
 
 void RowStore::save(ExperimentRow& row) {

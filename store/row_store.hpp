@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <map>
+#include <memory>
 #include <optional>
 #include <string>
 #include <utility>
@@ -30,6 +31,8 @@ class RowStore {
   TrialRow& add(const ExperimentRow& experiment, TrialRow row);
   /// The spec as stored, with what has been edited; empty where it cannot be read.
   pb::ExperimentSpec& spec(ExperimentRow& experiment);
+  /// Fills in the row's objective.
+  void read_objective(ExperimentRow& experiment);
   /// The number that stands for a replica's name.
   std::int64_t replica(const std::string& name);
   /// Removes an experiment and all its rows, secrets too.
@@ -40,6 +43,7 @@ class RowStore {
   void clear();
 
  private:
+  pb::ExperimentSpec load_spec(const ExperimentRow& row);
   void save(ExperimentRow& row);
   void save(std::int64_t experiment, TrialRow& row);
 
@@ -55,6 +59,8 @@ class RowStore {
   std::map<std::string, std::optional<ExperimentRow>> experiments_;
   std::map<std::pair<std::int64_t, Sequence>, std::optional<TrialRow>> trials_;
   std::map<std::string, std::int64_t> replicas_;
+  std::map<std::string, std::shared_ptr<const Objective>>
+      objectives_;  // never change, so they outlive `clear`
 };
 
 }  // namespace autotune

@@ -30,15 +30,18 @@ bool has_ended(const TrialRow& trial) {
   return trial.state != pb::TRIAL_STATE_PENDING && trial.state != pb::TRIAL_STATE_RUNNING;
 }
 
-/// Ties keep the earlier result; NaN and infinities are never the best.
+/// Ties keep the earlier result; NaN, infinities and what breaks a constraint are never the best.
 void offer_best(const TrialRow& trial, const Metrics& finals, ExperimentRow& experiment) {
-  const auto* metric = find_objective(finals, experiment.objective_metric);
-  if (metric == nullptr || !std::isfinite(metric->value()))
+  const auto& objective = *experiment.objective;
+  if (objective.has_several_goals())
     return;
-  const double value = metric->value();
+  const auto scores = objective.scores_of(finals);
+  if (!scores.finite() || !scores.feasible())
+    return;
+  const double value = scores.values.front();
   const bool better = !experiment.best_sequence ||
-                      (experiment.goal == pb::GOAL_MINIMIZE ? value < experiment.best_value
-                                                            : value > experiment.best_value);
+                      (objective.goals().front().minimize ? value < experiment.best_value
+                                                          : value > experiment.best_value);
   if (!better)
     return;
   experiment.best_sequence = trial.sequence;
@@ -144,13 +147,9 @@ ExperimentRow row_of(const std::string& id, const pb::Event& event) {
   row.name = submitted.spec().name();
   row.max_trial_num = submitted.spec().max_trial_num();
   row.trial_concurrency = submitted.spec().trial_concurrency();
-  if (submitted.spec().objective().goals_size() > 0) {
-    const auto& goal = submitted.spec().objective().goals(0);
-    if (!goal.metric().empty())
-      row.objective_metric = goal.metric();
-    if (goal.goal() == pb::GOAL_MINIMIZE)
-      row.goal = pb::GOAL_MINIMIZE;
-  }
+  row.objective = std::make_shared<const Objective>(submitted.spec().objective());
+  row.objective_metric = row.objective->goals().front().metric;
+  row.goal = row.objective->goals().front().minimize ? pb::GOAL_MINIMIZE : pb::GOAL_MAXIMIZE;
   row.created_at_ms = event.at_ms();
   row.is_new = true;
   row.spec = submitted.spec();

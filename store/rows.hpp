@@ -2,11 +2,13 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 
 #include "messages/event.pb.h"
 #include "messages/ids.hpp"
+#include "messages/objective.hpp"
 #include "messages/result.hpp"
 #include "store/metric_codec.hpp"
 
@@ -21,8 +23,10 @@ struct ExperimentRow {
   std::int32_t trial_concurrency = 0;
   std::string objective_metric = "default";
   pb::Goal goal = pb::GOAL_MAXIMIZE;
+  std::shared_ptr<const Objective> objective;  ///< null until a trial's end asks for it
   pb::Counts counts;
-  std::optional<Sequence> best_sequence;
+  std::optional<Sequence>
+      best_sequence;  ///< with several goals there is none, but a front (store/front.hpp)
   double best_value = 0;
   std::int64_t created_at_ms = 0;
   std::int64_t started_at_ms = 0;
@@ -68,7 +72,7 @@ ExperimentRow row_of(const std::string& id, const pb::Event& event);
 TrialRow row_of(const pb::Event& event, ExperimentRow& experiment);
 
 /// What an event that creates nothing does to its experiment and, where it is about one, its trial. An event of
-/// an older attempt does nothing. `SpecEdited` is for `edit`.
+/// an older attempt does nothing. `SpecEdited` is for `edit`. A trial's end needs the experiment's objective.
 void apply(const pb::Event& event, ExperimentRow& experiment, TrialRow* trial);
 
 /// Writes an edited value into a spec and its row. False where the path or the value is none that can be edited:

@@ -69,6 +69,11 @@ constexpr const char* trial_sql =
     "t.created_at_ms, t.started_at_ms, t.ended_at_ms, t.reason, t.detail, t.intermediate_count "
     "FROM trials t ";
 
+StoreFault damaged_result(Sequence sequence) {
+  return StoreFault(ErrorCode::data_loss,
+                    "the final result of trial " + std::to_string(sequence) + " is damaged");
+}
+
 void read_trial(SQLite::Statement& from, pb::TrialSummary& out) {
   int i = 0;
   out.set_sequence(from.getColumn(i++).getInt64());
@@ -76,8 +81,7 @@ void read_trial(SQLite::Statement& from, pb::TrialSummary& out) {
   out.set_state(static_cast<pb::TrialState>(from.getColumn(i++).getInt()));
   out.set_parameters_json(text(from.getColumn(i++)));
   if (!decode_metrics(view(from.getColumn(i++)), *out.mutable_final_metrics()))
-    throw StoreFault(ErrorCode::data_loss,
-                     "the final result of trial " + std::to_string(out.sequence()) + " is damaged");
+    throw damaged_result(out.sequence());
   out.set_attempt(from.getColumn(i++).getInt());
   out.set_node(text(from.getColumn(i++)));
   out.set_created_at_ms(from.getColumn(i++).getInt64());
@@ -153,6 +157,37 @@ class SqliteReader final : public StoreReader {
       pb::TrialSummary out;
       read_trial(row, out);
       return out;
+    });
+  }
+
+  Result<Front> front(const std::string& experiment_id) override {
+    return guarded([&] {
+      SQLite::Statement experiment(
+          *database_,
+          "SELECT e.key, s.spec FROM experiments e JOIN specs s ON s.experiment = e.key "
+          "WHERE e.id = ?");
+      experiment.bind(1, experiment_id);
+      if (!experiment.executeStep())
+        throw StoreFault(ErrorCode::not_found, unknown_experiment(experiment_id));
+      pb::ExperimentSpec spec;
+      auto bytes = view(experiment.getColumn(1));
+      if (!spec.ParseFromArray(bytes.data(), static_cast<int>(bytes.size())))
+        throw StoreFault(ErrorCode::data_loss,
+                         "the stored spec of " + experiment_id + " is damaged");
+      SQLite::Statement rows(
+          *database_,
+          "SELECT sequence, state, final_metrics FROM trials "
+          "WHERE experiment = ? AND final_metrics IS NOT NULL ORDER BY sequence");
+      rows.bind(1, experiment.getColumn(0).getInt64());
+      FrontFinder finder{Objective(spec.objective())};
+      while (rows.executeStep()) {
+        const auto sequence = rows.getColumn(0).getInt64();
+        Metrics finals;
+        if (!decode_metrics(view(rows.getColumn(2)), finals))
+          throw damaged_result(sequence);
+        finder.add(sequence, static_cast<pb::TrialState>(rows.getColumn(1).getInt()), finals);
+      }
+      return finder.find();
     });
   }
 

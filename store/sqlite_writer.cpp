@@ -197,6 +197,8 @@ class SqliteWriter final : public StoreWriter {
       auto& spec = rows_.spec(experiment);
       edit(event.spec_edited(), spec, experiment);
     }
+    if (event.has_trial_ended())
+      rows_.read_objective(experiment);
     apply(event, experiment, trial);
     if (trial != nullptr)
       trial->last_event = number;

@@ -14,6 +14,7 @@
 #include "messages/node.pb.h"
 #include "messages/result.hpp"
 #include "messages/trial.pb.h"
+#include "store/front.hpp"
 
 namespace autotune {
 
@@ -81,13 +82,16 @@ class StoreReader {
  public:
   virtual ~StoreReader() = default;
 
-  /// All experiments, oldest first. `best` follows the spec's objective.
+  /// All experiments, oldest first. `best` follows the spec's objective: the best of the trials that keep its
+  /// constraints. With several goals it is absent, see `front`.
   virtual Result<std::vector<pb::ExperimentSummary>> experiments() = 0;
   /// By ID, or by name: the newest of that name. not_found names the known ones.
   virtual Result<pb::ExperimentSummary> experiment(const std::string& id_or_name) = 0;
   /// In order of sequence.
   virtual Result<std::vector<pb::TrialSummary>> trials(const std::string& experiment_id) = 0;
   virtual Result<pb::TrialSummary> trial(const std::string& experiment_id, Sequence sequence) = 0;
+  /// The best trials so far: all that is read of each trial is its state and its final result.
+  virtual Result<Front> front(const std::string& experiment_id) = 0;
   /// Reports of the attempt that counts (the newest), in order of commit; of all trials in order of
   /// sequence where `sequence` is absent. `kind` UNSPECIFIED: both kinds.
   virtual Result<std::vector<pb::Report>> reports(const std::string& experiment_id,

@@ -19,12 +19,23 @@ std::string tail(const std::string& name, Enum) {
   return name.substr(name.find('_') + 1);
 }
 
+std::string numbers(const std::vector<double>& values) {
+  std::string all;
+  for (auto value : values) {
+    char text[40];
+    std::snprintf(text, sizeof text, "%g", value);
+    all += (all.empty() ? "" : ", ") + std::string(text);
+  }
+  return all;
+}
+
 std::string value_of(const Trial& trial) {
   if (!trial.final_value)
     return "";
-  char text[40];
-  std::snprintf(text, sizeof text, " = %g", *trial.final_value);
-  return text;
+  auto goals = trial.goal_values.empty() ? std::vector{*trial.final_value} : trial.goal_values;
+  CHECK(goals.front() == *trial.final_value);
+  return " = " + numbers(goals) +
+         (trial.violations.empty() ? "" : ", violations " + numbers(trial.violations));
 }
 
 const char* outcome_of(const Trial& trial) {
@@ -225,15 +236,20 @@ void ExperimentDriver::run_trial(Sequence sequence, std::int32_t attempt) {
 
 Words ExperimentDriver::result(Sequence sequence, std::int32_t attempt, const std::string& outcome,
                                std::optional<double> value, const std::string& reason) {
+  return ended(sequence, attempt, outcome, value ? Finals{{"default", *value}} : Finals{}, reason);
+}
+
+Words ExperimentDriver::ended(Sequence sequence, std::int32_t attempt, const std::string& outcome,
+                              const Finals& finals, const std::string& reason) {
   pb::AttemptResult result;
   result.set_sequence(sequence);
   result.set_attempt(attempt);
   result.set_outcome(outcome);
   result.set_reason(reason);
-  if (value) {
+  for (const auto& [name, value] : finals) {
     auto* metric = result.add_final_metrics();
-    metric->set_name("default");
-    metric->set_value(*value);
+    metric->set_name(name);
+    metric->set_value(value);
   }
   return did(core.on_result(moment(), result));
 }

@@ -3,6 +3,7 @@
 
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "actors/experiment_core.hpp"
@@ -10,6 +11,7 @@
 namespace autotune::test {
 
 using Words = std::vector<std::string>;
+using Finals = std::vector<std::pair<std::string, double>>;
 
 /// "created 0 tuner", "launched 0/1", "ended 0/1 Failed", "phase DONE: search space exhausted", ...
 std::string word_of(const pb::Event& event);
@@ -35,6 +37,9 @@ class ExperimentDriver {
   /// An attempt's result; `value` absent: no final result was reported.
   Words result(Sequence sequence, std::int32_t attempt, const std::string& outcome,
                std::optional<double> value = std::nullopt, const std::string& reason = "");
+  /// An attempt's result with a final result of several metrics.
+  Words ended(Sequence sequence, std::int32_t attempt, const std::string& outcome,
+              const Finals& finals, const std::string& reason = "");
   Words tick();
   /// Moves the clock to when the core next wants it, and ticks.
   Words next();

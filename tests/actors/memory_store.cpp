@@ -176,6 +176,14 @@ class MemoryReader final : public StoreReader {
                 "experiment " + id + " has no trial " + std::to_string(sequence));
   }
 
+  Result<Front> front(const std::string& id) override {
+    auto found = find(id);
+    auto rows = trials(id);
+    if (!found || !rows)
+      return tl::unexpected(found ? rows.error() : found.error());
+    return front_of(Objective(submitted(**found).spec().objective()), *rows);
+  }
+
   Result<std::vector<pb::Report>> reports(const std::string& id, std::optional<Sequence> sequence,
                                           pb::ReportKind kind) override {
     auto found = find(id);

@@ -167,6 +167,41 @@ TEST_CASE("a bare number counts whatever the objective is called", "[store]") {
   CHECK(experiment.best_sequence == 4);
 }
 
+TEST_CASE("the best keeps the constraints, and reports what they need", "[store]") {
+  auto event = submitted("e", pb::GOAL_MAXIMIZE, "accuracy");
+  event.mutable_experiment_submitted()->mutable_spec()->mutable_objective()->add_constraints(
+      "ms < 20");
+  auto experiment = row_of("e-aaaaa", event);
+  auto end = [&](Sequence sequence, Named finals) {
+    auto trial = row_of(created(sequence), experiment);
+    apply(ended(sequence, pb::TRIAL_STATE_SUCCEEDED, finals), experiment, &trial);
+  };
+  end(0, {{"accuracy", 0.9}, {"ms", 20}});
+  end(1, {{"accuracy", 0.9}});
+  end(2, {{"default", 0.9}});
+  end(3, {{"accuracy", 0.9}, {"ms", not_a_number}});
+  CHECK_FALSE(experiment.best_sequence);
+  end(4, {{"accuracy", 0.5}, {"ms", 19}});
+  end(5, {{"accuracy", 0.6}, {"ms", 21}});
+  CHECK(experiment.best_sequence == 4);
+  end(6, {{"ms", 3}, {"accuracy", 0.6}});
+  CHECK(experiment.best_sequence == 6);
+  CHECK(experiment.best_value == 0.6);
+}
+
+TEST_CASE("several goals have a front, not a best", "[store]") {
+  auto event = submitted("e", pb::GOAL_MAXIMIZE, "accuracy");
+  event.mutable_experiment_submitted()
+      ->mutable_spec()
+      ->mutable_objective()
+      ->add_goals()
+      ->set_metric("size");
+  auto experiment = row_of("e-aaaaa", event);
+  auto trial = row_of(created(0), experiment);
+  apply(ended(0, pb::TRIAL_STATE_SUCCEEDED, {{"accuracy", 0.9}, {"size", 3}}), experiment, &trial);
+  CHECK_FALSE(experiment.best_sequence);
+}
+
 TEST_CASE("running time only grows", "[store]") {
   Fold fold;
   auto event = phase(pb::PHASE_RUNNING);
