@@ -2,6 +2,8 @@
 
 #include <map>
 
+#include "cli/goals.hpp"
+
 namespace autotune::cli {
 namespace {
 
@@ -69,6 +71,11 @@ std::string intermediate_json(std::span<const pb::Report> reports, const pb::Tri
   return to_json(*value.find("intermediate"));
 }
 
+const char* feasible_word(const Objective& objective, const Metrics& final_metrics) {
+  auto scores = objective.scores_of(final_metrics);
+  return !scores.finite() ? "" : scores.feasible() ? "true" : "false";
+}
+
 }  // namespace
 
 std::vector<NamedCell> cells_of(const std::string& name, const Value& value) {
@@ -108,7 +115,13 @@ Result<void> write_trials_csv(const std::vector<pb::TrialSummary>& trials, const
     for (const auto& [name, text] : flat_parameters(trial))
       parameters.add(name);
   }
+  const bool constrained = !how.objective.constraints().empty();
+  const bool has_front = how.objective.has_several_goals();
   std::vector<std::string> heading{"sequence", "id", "state", "final"};
+  if (constrained)
+    heading.emplace_back("feasible");
+  if (has_front)
+    heading.emplace_back("onFront");
   for (const auto& name : metrics.names())
     heading.push_back("metric." + name);
   for (const auto& name : parameters.names())
@@ -128,7 +141,11 @@ Result<void> write_trials_csv(const std::vector<pb::TrialSummary>& trials, const
     auto duration = duration_ms(trial, how.now_ms);
     std::vector<std::string> row{std::to_string(trial.sequence()), trial.id(),
                                  word_of(trial.state()),
-                                 csv_number(objective_value(trial.final_metrics(), how.objective))};
+                                 csv_number(final_value(how.objective, trial.final_metrics()))};
+    if (constrained)
+      row.emplace_back(feasible_word(how.objective, trial.final_metrics()));
+    if (has_front)
+      row.emplace_back(how.front.contains(trial.sequence()) ? "true" : "false");
     row.insert(row.end(), named.begin(), named.end());
     row.insert(row.end(), set.begin(), set.end());
     row.insert(row.end(),

@@ -22,7 +22,8 @@ std::vector<NamedCell> cells_of(const std::string& name, const Value& value);
 void write_experiments_csv(const std::vector<pb::ExperimentSummary>& experiments,
                            std::ostream& out);
 
-/// Trials as CSV (RFC 4180), a row each: sequence, id, state, final, metric.NAME for each final metric,
+/// Trials as CSV (RFC 4180), a row each: sequence, id, state, final, with constraints feasible, with several
+/// goals onFront, metric.NAME for each final metric,
 /// parameter.NAME for each parameter (nested ones as NAME/INNER), and the rest of `get trials`. With `intermediate`
 /// a last column holds all intermediate results as JSON.
 Result<void> write_trials_csv(const std::vector<pb::TrialSummary>& trials, const TrialJson& how,

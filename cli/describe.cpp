@@ -2,6 +2,7 @@
 
 #include "cli/columns.hpp"
 #include "cli/event_words.hpp"
+#include "cli/goals.hpp"
 #include "cli/run_view.hpp"
 
 namespace autotune::cli {
@@ -42,15 +43,14 @@ std::string algorithm_of(const pb::ExperimentSpec& spec) {
   return spec.has_assessor() ? "assessor " + named(spec.assessor()) : "Auto";
 }
 
-std::string objectives_of(const pb::ExperimentSpec& spec) {
+std::string objectives_of(const Objective& objective) {
   std::string text;
-  for (const auto& goal : spec.objective().goals())
-    text += (text.empty() ? "" : ", ") +
-            std::string(goal.goal() == pb::GOAL_MINIMIZE ? "minimize " : "maximize ") +
-            (goal.metric().empty() ? "default" : goal.metric());
-  for (const auto& constraint : spec.objective().constraints())
-    text += ", " + constraint;
-  return text.empty() ? "maximize default" : text;
+  for (const auto& goal : objective.goals())
+    text += (text.empty() ? "" : ", ") + std::string(goal.minimize ? "minimize " : "maximize ") +
+            goal.metric;
+  for (const auto& constraint : objective.constraints())
+    text += ", " + to_text(constraint);
+  return text;
 }
 
 std::string limit_text(double x, const std::string& unit) {
@@ -93,9 +93,21 @@ const pb::WarmStarted* warm_start_in(const std::vector<StoredEvent>& events) {
   return nullptr;
 }
 
+std::string best_text(const pb::ExperimentSummary& e, const Objective& objective,
+                      const FrontTrials& front) {
+  if (front.nearest)
+    return nearest_text(objective, front.nearest->sequence(), front.nearest->final_metrics());
+  if (objective.has_several_goals())
+    return std::to_string(front.trials.size()) + (front.trials.size() == 1 ? " trial" : " trials") +
+           " on the Pareto front, see below";
+  return metric_text(e.best().value()) + " by trial " + std::to_string(e.best().sequence()) + ": " +
+         parameters_text(e.best().parameters_json());
+}
+
 void write_experiment(const pb::ExperimentSummary& e, const pb::WarmStarted* warm,
-                      std::int64_t stored_bytes, std::ostream& out) {
+                      const FrontTrials& front, std::int64_t stored_bytes, std::ostream& out) {
   const auto& spec = e.spec();
+  const Objective objective(spec.objective());
   Lines lines;
   lines.add("Experiment", e.id());
   lines.add("Phase", word_of(e.phase()) + (e.reason().empty() ? "" : " (" + e.reason() + ")"));
@@ -109,13 +121,11 @@ void write_experiment(const pb::ExperimentSummary& e, const pb::WarmStarted* war
             e.max_trial_num() > 0 ? std::to_string(e.max_trial_num()) + " trials" : "no limit");
   lines.add("Concurrency", std::to_string(e.trial_concurrency()));
   lines.add("Algorithm", algorithm_of(spec));
-  lines.add("Objective", objectives_of(spec));
+  lines.add("Objective", objectives_of(objective));
   if (warm != nullptr)
     lines.add("Warm start", warm_start_text(*warm));
-  if (e.has_best())
-    lines.add("Best", metric_text(e.best().value()) + " by trial " +
-                          std::to_string(e.best().sequence()) + ": " +
-                          parameters_text(e.best().parameters_json()));
+  if (e.has_best() || front.nearest || !front.trials.empty())
+    lines.add(objective.has_several_goals() ? "Front" : "Best", best_text(e, objective, front));
   lines.add("Search space", spec.search_space_json());
   lines.add("Launcher", spec.launcher().kind());
   lines.add("Folder", e.options().folder());
@@ -126,6 +136,10 @@ void write_experiment(const pb::ExperimentSummary& e, const pb::WarmStarted* war
                                ? " of " + std::to_string(spec.storage_bytes() / 1024) + " KiB"
                                : ""));
   lines.print(out);
+  if (objective.has_several_goals() && !front.trials.empty()) {
+    out << "Pareto front:\n";
+    print_front(objective, front.trials, "  ", out);
+  }
 }
 
 /// Trials that have not ended and say why they wait.
@@ -151,10 +165,22 @@ Result<void> write_waiting(StoreReader& store, const pb::ExperimentSummary& e, s
   return {};
 }
 
+/// How the final result stands to each constraint, and to the front.
+void add_standing(const Objective& objective, const pb::TrialSummary& trial, bool on_front,
+                  Lines& lines) {
+  auto scores = objective.scores_of(trial.final_metrics());
+  for (std::size_t i = 0; i < scores.violations.size(); ++i) {
+    const auto& constraint = objective.constraints()[i];
+    auto value = objective.find(trial.final_metrics(), constraint.metric)->value();
+    lines.add("Constraint", scores.violations[i] > 0 ? "breaks " + breach_text(constraint, value)
+                                                     : "keeps " + to_text(constraint));
+  }
+  if (objective.has_several_goals() && scores.finite())
+    lines.add("On the front", on_front ? "yes" : "no");
+}
+
 void write_trial(const pb::ExperimentSummary& e, const pb::TrialSummary& trial,
-                 const std::vector<pb::Report>& reports, const OutputOptions& options,
-                 std::ostream& out) {
-  const auto objective = objective_name(e.spec());
+                 const std::vector<pb::Report>& reports, const TrialJson& how, std::ostream& out) {
   Lines lines;
   lines.add("Trial", e.id() + "/" + std::to_string(trial.sequence()) + " (" + trial.id() + ")");
   const auto& why = trial.detail().empty() ? trial.reason() : trial.detail();
@@ -164,16 +190,18 @@ void write_trial(const pb::ExperimentSummary& e, const pb::TrialSummary& trial,
   lines.add("Created", iso_time(trial.created_at_ms()));
   lines.add("Started", iso_time(trial.started_at_ms()));
   lines.add("Ended", iso_time(trial.ended_at_ms()));
-  if (auto duration = duration_ms(trial, options.now_ms))
+  if (auto duration = duration_ms(trial, how.now_ms))
     lines.add("Time", duration_text(*duration));
   for (const auto& metric : trial.final_metrics())
-    lines.add("Final " + metric.name(), to_json(Value::real(metric.value())));
+    lines.add("Final " + printable(metric.name()), to_json(Value::real(metric.value())));
+  add_standing(how.objective, trial, how.front.contains(trial.sequence()), lines);
   lines.add("Intermediate", std::to_string(trial.intermediate_count()) +
                                 (trial.intermediate_count() == 1 ? " result" : " results"));
   if (!reports.empty()) {
-    auto last = objective_value(reports.back().metrics(), objective);
-    lines.add("Latest", (last ? to_json(Value::real(*last)) : "no " + objective) + " at step " +
-                            std::to_string(reports.back().step()));
+    const auto* last = how.objective.find_intermediate(reports.back().metrics());
+    lines.add("Latest", (last != nullptr ? to_json(Value::real(last->value()))
+                                         : "no " + how.objective.goals().front().metric) +
+                            " at step " + std::to_string(reports.back().step()));
   }
   lines.print(out);
   out << "Parameters:\n";
@@ -199,6 +227,10 @@ Result<void> describe_experiment(StoreReader& store, const std::string& experime
   if (!bytes)
     return tl::unexpected(bytes.error());
   const auto* warm = warm_start_in(*events);
+  const Objective what(summary->spec().objective());
+  auto front = is_plain(what) ? FrontTrials() : read_front(store, summary->id());
+  if (!front)
+    return tl::unexpected(front.error());
   if (options.format == Format::json) {
     auto value = to_value(*summary);
     auto& object = *value.as_object();
@@ -206,7 +238,13 @@ Result<void> describe_experiment(StoreReader& store, const std::string& experime
     object.emplace_back("runningSeconds",
                         Value::real(static_cast<double>(summary->running_ms()) / 1000));
     object.emplace_back("algorithm", algorithm_of(summary->spec()));
-    object.emplace_back("objective", objectives_of(summary->spec()));
+    object.emplace_back("objective", objectives_of(what));
+    object.emplace_back("goals", goals_value(what));
+    object.emplace_back("constraints", constraints_value(what));
+    if (what.has_several_goals())
+      object.emplace_back("front", front_value(what, front->trials));
+    if (!what.constraints().empty())
+      object.emplace_back("nearest", nearest_value(what, front->nearest));
     if (warm != nullptr)
       object.emplace_back("warmStart", Object{{"trials", Value::integer(warm->trials_size())},
                                               {"source", warm->source()}});
@@ -217,7 +255,7 @@ Result<void> describe_experiment(StoreReader& store, const std::string& experime
     out << to_json(value) << "\n";
     return {};
   }
-  write_experiment(*summary, warm, *bytes, out);
+  write_experiment(*summary, warm, *front, *bytes, out);
   if (auto waiting = write_waiting(store, *summary, out); !waiting)
     return waiting;
   write_events(*events, out);
@@ -238,14 +276,20 @@ Result<void> describe_trial(StoreReader& store, const std::string& experiment, S
   auto events = store.events(summary->id(), sequence);
   if (!events)
     return tl::unexpected(events.error());
+  TrialJson how{Objective(summary->spec().objective()), options.now_ms, true, {}};
+  if (how.objective.has_several_goals()) {
+    auto front = store.front(summary->id());
+    if (!front)
+      return tl::unexpected(front.error());
+    how.front.insert(front->trials.begin(), front->trials.end());
+  }
   if (options.format == Format::json) {
-    auto value =
-        to_value(*trial, *reports, {objective_name(summary->spec()), options.now_ms, true});
+    auto value = to_value(*trial, *reports, how);
     value.as_object()->emplace_back("events", events_value(*events));
     out << to_json(value) << "\n";
     return {};
   }
-  write_trial(*summary, *trial, *reports, options, out);
+  write_trial(*summary, *trial, *reports, how, out);
   write_events(*events, out);
   return {};
 }

@@ -22,6 +22,24 @@ Result<Loaded> load(StoreReader& store, const std::string& name) {
   return Loaded{std::move(*experiment), std::move(*trials)};
 }
 
+/// A scalar is 1 or 0: feasible, and on the front.
+void add_standing(pb::TrialSummary& trial, const TrialJson& how) {
+  auto scores = how.objective.scores_of(trial.final_metrics());
+  if (!scores.finite())
+    return;
+  auto add = [&](const char* name, bool holds) {
+    if (find_metric(trial.final_metrics(), name) != nullptr)
+      return;  // the trial's own
+    auto* metric = trial.add_final_metrics();
+    metric->set_name(name);
+    metric->set_value(holds ? 1 : 0);
+  };
+  if (!how.objective.constraints().empty())
+    add("feasible", scores.feasible());
+  if (how.objective.has_several_goals())
+    add("onFront", how.front.contains(trial.sequence()));
+}
+
 Result<void> write_json(const Loaded& loaded, const TrialJson& how,
                         IntermediateReports& intermediate, std::ostream& out) {
   out << "{\"experiment\":" << to_json(to_value(loaded.experiment)) << ",\n\"trials\":";
@@ -49,7 +67,8 @@ Result<void> export_trials(StoreReader& store, const std::string& experiment,
   IntermediateReports intermediate(store, loaded->experiment.id());
   if (auto opened = intermediate.open(loaded->trials); !opened)
     return opened;
-  const TrialJson how{objective_name(loaded->experiment.spec()), options.now_ms, true};
+  auto how = trial_json(loaded->experiment, loaded->trials, options.now_ms);
+  how.all_metrics = true;
   return options.format == Format::csv ? write_trials_csv(loaded->trials, how, &intermediate, out)
                                        : write_json(*loaded, how, intermediate, out);
 }
@@ -62,10 +81,12 @@ Result<void> export_tensorboard(StoreReader& store, const std::string& experimen
   IntermediateReports intermediate(store, loaded->experiment.id());
   if (auto opened = intermediate.open(loaded->trials); !opened)
     return opened;
-  for (const auto& trial : loaded->trials) {
+  const auto how = trial_json(loaded->experiment, loaded->trials, 0);
+  for (auto& trial : loaded->trials) {
     auto reports = intermediate.of(trial.sequence());
     if (!reports)
       return tl::unexpected(reports.error());
+    add_standing(trial, how);
     if (auto written = write_tensorboard(trial, *reports, folder); !written)
       return written;
   }

@@ -15,7 +15,8 @@ namespace autotune::cli {
 Result<void> export_trials(StoreReader& store, const std::string& experiment,
                            const OutputOptions& options, std::ostream& out);
 
-/// Event files for TensorBoard below `folder`, one run a trial; says how many on `out`.
+/// Event files for TensorBoard below `folder`, one run a trial; says how many on `out`. With constraints and several
+/// goals `final/feasible` and `final/onFront` stand beside the final metrics, 1 or 0.
 Result<void> export_tensorboard(StoreReader& store, const std::string& experiment,
                                 const std::filesystem::path& folder, std::ostream& out);
 

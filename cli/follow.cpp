@@ -87,10 +87,8 @@ void print_summary(const std::string& id, const RunView& view, const std::filesy
   if (counts.killed() > 0)
     std::cout << ", " << counts.killed() << " killed";
   std::cout << ")\n";
-  if (view.best())
-    std::cout << "best: trial " << view.best()->sequence << " with "
-              << metric_text(view.best()->value) << "\n  "
-              << parameters_text(view.best()->parameters_json) << "\n";
+  constexpr std::size_t front_rows_max = 20;
+  std::cout << view.outcome(id, front_rows_max);
   if (view.phase() == pb::PHASE_STOPPED)
     std::cout << "go on with: autotune resume " << id << "\n";
   if (counts.failed() > 0)
@@ -165,8 +163,8 @@ int follow(LocalServer& server, EventQueue& events, const Common& common, const 
       for (auto sequence : view.running()) {
         auto last =
             reader ? (*reader)->last_report(id, sequence) : fail(ErrorCode::unavailable, "");
-        if (last && *last && (*last)->metrics_size() > 0)
-          view.set_latest(sequence, (*last)->metrics(0).value());
+        if (last && *last)
+          view.set_latest(sequence, (*last)->metrics());
       }
       auto size = window();
       area.show(

@@ -2,6 +2,7 @@
 
 #include <cmath>
 #include <cstdio>
+#include <set>
 
 #include "cli/columns.hpp"
 #include "config/search_space_reader.hpp"
@@ -25,20 +26,20 @@ std::string bar(double share) {
   return std::string(static_cast<std::size_t>(std::lround(bar_width * std::min(1.0, share))), '#');
 }
 
-/// Trials as the search sees them: those that reported the objective.
+/// Trials as the search sees them: those that reported the metric.
 std::vector<Trial> results_of(const std::vector<pb::TrialSummary>& summaries,
-                              const std::string& objective) {
+                              const Objective& objective, const std::string& metric) {
   std::vector<Trial> trials;
   for (const auto& summary : summaries) {
-    auto value = objective_value(summary.final_metrics(), objective);
+    const auto* value = objective.find(summary.final_metrics(), metric);
     auto parameters = parse_json(summary.parameters_json());
-    if (!value || !parameters || summary.state() != pb::TRIAL_STATE_SUCCEEDED)
+    if (value == nullptr || !parameters || summary.state() != pb::TRIAL_STATE_SUCCEEDED)
       continue;
     Trial trial;
     trial.sequence = summary.sequence();
     trial.parameters = std::move(*parameters);
     trial.outcome = TrialOutcome::succeeded;
-    trial.final_value = *value;
+    trial.final_value = value->value();
     trials.push_back(std::move(trial));
   }
   return trials;
@@ -81,10 +82,41 @@ Value as_json(const Importance& importance, const Space& space, const std::strin
                 {"pairs", std::move(together)}};
 }
 
+/// The metrics to look at: the named one, else that of each goal.
+std::vector<std::string> asked_for(const Objective& objective, const std::string& metric) {
+  if (!metric.empty())
+    return {metric};
+  std::vector<std::string> names;
+  for (const auto& goal : objective.goals())
+    names.push_back(goal.metric);
+  return names;
+}
+
+/// not_found where a metric is named that no trial reports, with those that are reported.
+Result<void> check_metric(const Objective& objective, const std::vector<pb::TrialSummary>& trials,
+                          const std::string& metric) {
+  if (metric.empty())
+    return {};
+  std::set<std::string> known;
+  for (const auto& trial : trials) {
+    if (objective.find(trial.final_metrics(), metric) != nullptr)
+      return {};
+    for (const auto& one : trial.final_metrics())
+      known.insert(one.name());
+  }
+  std::string names;
+  for (const auto& name : known)
+    names += (names.empty() ? "" : ", ") + printable(name);
+  return fail(ErrorCode::not_found,
+              "no trial reports a metric '" + metric + "'; " +
+                  (names.empty() ? "there are none yet" : "reported are: " + names));
+}
+
 }  // namespace
 
 Result<void> write_importance(StoreReader& store, const std::string& experiment,
-                              const OutputOptions& options, std::ostream& out) {
+                              const std::string& metric, const OutputOptions& options,
+                              std::ostream& out) {
   auto summary = store.experiment(experiment);
   if (!summary)
     return tl::unexpected(summary.error());
@@ -94,15 +126,26 @@ Result<void> write_importance(StoreReader& store, const std::string& experiment,
   auto described = read_search_space(summary->spec().search_space_json());
   if (!described)
     return tl::unexpected(described.error());
+  const Objective objective(summary->spec().objective());
+  if (auto known = check_metric(objective, *trials, metric); !known)
+    return fail(known.error().code, summary->id() + ": " + known.error().message);
   Space space(std::move(*described));
-  auto objective = objective_name(summary->spec());
-  auto importance = importance_of(space, results_of(*trials, objective));
-  if (!importance)
-    return fail(importance.error().code, summary->id() + ": " + importance.error().message);
+  Array all;
+  const auto names = asked_for(objective, metric);
+  for (const auto& name : names) {
+    auto importance = importance_of(space, results_of(*trials, objective, name));
+    if (!importance)
+      return fail(importance.error().code,
+                  summary->id() + (names.size() > 1 ? ", " + name : "") + ": " +
+                      importance.error().message +
+                      (names.size() > 1 ? "; --metric NAME asks for one goal alone" : ""));
+    if (options.format == Format::json)
+      all.push_back(as_json(*importance, space, name));
+    else
+      print(*importance, space, name, out);
+  }
   if (options.format == Format::json)
-    out << to_json(as_json(*importance, space, objective)) << "\n";
-  else
-    print(*importance, space, objective, out);
+    out << to_json(all.size() == 1 ? all.front() : Value(std::move(all))) << "\n";
   return {};
 }
 

@@ -8,9 +8,11 @@
 
 namespace autotune::cli {
 
-/// The shares of the objective's variance that parameters, and pairs of them, explain; Format::json gives one object.
-/// not_found (no such experiment); failed_precondition (too few results, or all equal).
+/// The shares of a metric's variance that parameters, and pairs of them, explain; `metric` empty: of each goal.
+/// Format::json gives one object, for several goals an array of them. not_found (no such experiment, or metric);
+/// failed_precondition (too few results, or all equal).
 Result<void> write_importance(StoreReader& store, const std::string& experiment,
-                              const OutputOptions& options, std::ostream& out);
+                              const std::string& metric, const OutputOptions& options,
+                              std::ostream& out);
 
 }  // namespace autotune::cli

@@ -5,6 +5,8 @@
 #include <cstdio>
 #include <ctime>
 
+#include "cli/goals.hpp"
+
 namespace autotune::cli {
 namespace {
 
@@ -17,8 +19,9 @@ bool has_ended(const pb::TrialSummary& trial) {
 }
 
 Value intermediate_value(const pb::Report& report, const TrialJson& how) {
+  const auto* metric = how.objective.find_intermediate(report.metrics());
   Object out{{"step", Value::integer(report.step())},
-             {"value", number_or_null(objective_value(report.metrics(), how.objective))}};
+             {"value", metric == nullptr ? Value() : Value::real(metric->value())}};
   if (how.all_metrics)
     out.emplace_back("metrics", metrics_value(report.metrics()));
   return out;
@@ -60,16 +63,6 @@ std::string word_of(pb::Phase phase) {
   constexpr std::size_t prefix = 6;  // "PHASE_"
   const auto& name = pb::Phase_Name(phase);
   return name.size() > prefix ? name.substr(prefix) : "UNKNOWN";
-}
-
-std::string objective_name(const pb::ExperimentSpec& spec) {
-  const auto& goals = spec.objective().goals();
-  return goals.empty() || goals[0].metric().empty() ? "default" : goals[0].metric();
-}
-
-std::optional<double> objective_value(const Metrics& metrics, const std::string& name) {
-  const auto* metric = find_objective(metrics, name);
-  return metric == nullptr ? std::nullopt : std::optional(metric->value());
 }
 
 std::optional<std::int64_t> duration_ms(const pb::TrialSummary& trial, std::int64_t now_ms) {
@@ -123,12 +116,12 @@ Value to_value(const pb::TrialSummary& trial, std::span<const pb::Report> interm
   for (const auto& report : intermediate)
     reports.push_back(intermediate_value(report, how));
   auto duration = duration_ms(trial, how.now_ms);
-  return Object{
+  Object out{
       {"sequence", Value::integer(trial.sequence())},
       {"id", trial.id()},
       {"state", word_of(trial.state())},
       {"parameters", parameters_value(trial.parameters_json())},
-      {"final", number_or_null(objective_value(trial.final_metrics(), how.objective))},
+      {"final", number_or_null(final_value(how.objective, trial.final_metrics()))},
       {"finalMetrics", metrics_value(trial.final_metrics())},
       {"intermediate", std::move(reports)},
       {"attempt", Value::integer(trial.attempt())},
@@ -139,6 +132,15 @@ Value to_value(const pb::TrialSummary& trial, std::span<const pb::Report> interm
       {"durationSeconds", duration ? Value::real(static_cast<double>(*duration) / 1000) : Value()},
       // What has not ended tells why it waits.
       {"reason", has_ended(trial) ? trial.reason() : trial.detail()}};
+  if (!how.objective.constraints().empty()) {
+    auto violations = violations_value(how.objective, trial.final_metrics());
+    auto scores = how.objective.scores_of(trial.final_metrics());
+    out.emplace_back("feasible", scores.finite() ? Value(scores.feasible()) : Value());
+    out.emplace_back("violations", std::move(violations));
+  }
+  if (how.objective.has_several_goals())
+    out.emplace_back("onFront", how.front.contains(trial.sequence()));
+  return out;
 }
 
 }  // namespace autotune::cli

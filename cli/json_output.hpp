@@ -4,13 +4,15 @@
 #include <cstdint>
 #include <optional>
 #include <ostream>
+#include <set>
 #include <span>
 #include <string>
 
 #include "messages/experiment.pb.h"
+#include "messages/ids.hpp"
+#include "messages/objective.hpp"
 #include "messages/trial.pb.h"
 #include "messages/value.hpp"
-#include "store/metric_codec.hpp"
 
 namespace autotune::cli {
 
@@ -21,11 +23,6 @@ std::string iso_time(std::int64_t ms);
 std::string word_of(pb::TrialState state);
 /// "RUNNING", "DONE", ...
 std::string word_of(pb::Phase phase);
-
-/// The name of the metric that decides.
-std::string objective_name(const pb::ExperimentSpec& spec);
-/// The objective's value in a result; nothing where it is not in there.
-std::optional<double> objective_value(const Metrics& metrics, const std::string& name);
 
 /// Time between an attempt's start and the trial's end, or `now_ms` while it runs; nothing before the start.
 std::optional<std::int64_t> duration_ms(const pb::TrialSummary& trial, std::int64_t now_ms);
@@ -39,12 +36,14 @@ Value metrics_value(const Metrics& metrics);
 Value to_value(const pb::ExperimentSummary& experiment);
 
 struct TrialJson {
-  std::string objective = "default";
+  Objective objective;
   std::int64_t now_ms = 0;   ///< what a running trial's duration ends at
   bool all_metrics = false;  ///< intermediate results with all that was reported (export)
+  std::set<Sequence> front;  ///< with several goals: the trials on the front
 };
 
-/// One of `get trials`; `intermediate`: its reports of that kind, in order.
+/// One of `get trials`; `intermediate`: its reports of that kind, in order. With constraints it has "feasible" and
+/// "violations", with several goals "onFront".
 Value to_value(const pb::TrialSummary& trial, std::span<const pb::Report> intermediate,
                const TrialJson& how);
 

@@ -51,8 +51,15 @@ Result<std::pair<std::string, Sequence>> parse_trial(const std::string& text) {
   return std::pair{text.substr(0, slash), *number};
 }
 
-Result<void> describe(StoreReader& store, const std::vector<std::string>& words, bool importance,
-                      const OutputOptions& options) {
+/// What `describe` was asked beside its words.
+struct DescribeOptions {
+  bool importance = false;
+  std::string metric;
+};
+
+Result<void> describe(StoreReader& store, const std::vector<std::string>& words,
+                      const DescribeOptions& asked, const OutputOptions& options) {
+  const bool importance = asked.importance || !asked.metric.empty();
   bool of_trial = words.back().find('/') != std::string::npos;
   if (words.size() == 2) {
     of_trial = words[0] == "trial" || words[0] == "trials";
@@ -64,7 +71,7 @@ Result<void> describe(StoreReader& store, const std::vector<std::string>& words,
     return fail(ErrorCode::invalid_argument,
                 "--importance is of an experiment's parameters; write: describe EXP --importance");
   if (importance)
-    return write_importance(store, words.back(), options, std::cout);
+    return write_importance(store, words.back(), asked.metric, options, std::cout);
   if (!of_trial)
     return describe_experiment(store, words.back(), options, std::cout);
   auto trial = parse_trial(words.back());
@@ -136,18 +143,22 @@ void add_queries(CLI::App& app, Common& common, int& exit_code) {
   auto* tell = add_verb(app, common, "describe",
                         "Everything about an experiment or a trial, and why it waits");
   tell->add_option("WHAT", *words, "EXP, or trial EXP/SEQ")->required()->expected(1, 2);
-  auto importance = std::make_shared<bool>(false);
-  tell->add_flag("--importance", *importance,
+  auto asked = std::make_shared<DescribeOptions>();
+  tell->add_flag("--importance", asked->importance,
                  "Instead: which parameters the objective depends on, from 10 results on");
+  tell->add_option("--metric", asked->metric,
+                   "With --importance: another metric that trials report (default: each goal's)")
+      ->type_name("NAME");
   add_output_option(*tell, common, {"json"});
-  tell->callback([&common, &exit_code, words, importance] {
+  tell->callback([&common, &exit_code, words, asked] {
     exit_code = ask(common, [&](StoreReader& store, const OutputOptions& options) {
-      return describe(store, *words, *importance, options);
+      return describe(store, *words, *asked, options);
     });
   });
 
   auto which = std::make_shared<std::string>();
-  auto* best = add_verb(app, common, "best", "The best trial's parameters");
+  auto* best = add_verb(app, common, "best",
+                        "The best trial's parameters; with several goals the Pareto front");
   best->add_option("EXP", *which, "ID or name")->required();
   add_output_option(*best, common, {"json"});
   best->callback([&common, &exit_code, which] {

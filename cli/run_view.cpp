@@ -3,7 +3,9 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdio>
+#include <sstream>
 
+#include "cli/goals.hpp"
 #include "messages/value.hpp"
 
 namespace autotune::cli {
@@ -71,6 +73,10 @@ std::string cut(const std::string& line, int width) {
   return coloured ? out + "\x1b[0m" : out;
 }
 
+std::string trials_text(std::size_t count) {
+  return std::to_string(count) + (count == 1 ? " trial" : " trials");
+}
+
 /// `brief`: no more digits than a table has room for.
 std::string plain_value(const Value& value, bool brief) {
   constexpr std::size_t number_length_max = 9;
@@ -123,23 +129,13 @@ std::string parameters_text(const std::string& parameters_json, bool brief) {
   return text.substr(1, text.size() - 2);
 }
 
-RunView::RunView(pb::ExperimentSpec spec) : spec_(std::move(spec)) {}
-
-std::optional<double> RunView::objective(
-    const google::protobuf::RepeatedPtrField<pb::Metric>& metrics) const {
-  const std::string name =
-      spec_.objective().goals_size() > 0 ? spec_.objective().goals(0).metric() : "default";
-  for (const auto& metric : metrics)
-    if (metric.name() == name || (metrics.size() == 1 && metric.name() == "default"))
-      return metric.value();
-  return std::nullopt;
-}
+RunView::RunView(pb::ExperimentSpec spec) : spec_(std::move(spec)), objective_(spec_.objective()) {}
 
 void RunView::load(const std::vector<pb::TrialSummary>& trials) {
   for (const auto& trial : trials) {
     Row row{trial.sequence(),        trial.id(),     trial.state(),
             trial.parameters_json(), trial.reason(), trial.started_at_ms(),
-            trial.ended_at_ms(),     std::nullopt,   objective(trial.final_metrics())};
+            trial.ended_at_ms(),     std::nullopt,   trial.final_metrics()};
     bool live =
         trial.state() == pb::TRIAL_STATE_PENDING || trial.state() == pb::TRIAL_STATE_RUNNING;
     if (live)
@@ -161,14 +157,44 @@ void RunView::end(Row row) {
     default: counts_.set_failed(counts_.failed() + 1); break;
   }
   ++ended_here_;
-  bool minimize =
-      spec_.objective().goals_size() > 0 && spec_.objective().goals(0).goal() == pb::GOAL_MINIMIZE;
-  if (row.state == pb::TRIAL_STATE_SUCCEEDED && row.final && std::isfinite(*row.final) &&
-      (!best_ || (minimize ? *row.final < best_->value : *row.final > best_->value)))
-    best_ = BestTrial{row.sequence, *row.final, row.parameters_json};
+  if (row.state == pb::TRIAL_STATE_SUCCEEDED)
+    rank(row);
   ended_.push_back(std::move(row));
   if (ended_.size() > ended_rows_kept)
     ended_.pop_front();
+}
+
+/// Compares a result with those before it.
+void RunView::rank(const Row& row) {
+  auto scores = objective_.scores_of(row.finals);
+  if (!scores.finite())
+    return;
+  auto standing = objective_.standing_of(scores);
+  if (!objective_.has_several_goals() && scores.feasible() &&
+      (!best_ || standing.losses.front() < best_->loss))
+    best_ = BestTrial{row.sequence, scores.values.front(), standing.losses.front(),
+                      row.parameters_json};
+  if (is_plain(objective_) || !front_.offer(row.sequence, std::move(standing)))
+    return;
+  std::map<std::int64_t, pb::TrialSummary> members;
+  for (const auto& member : front_.members())
+    if (auto known = members_.find(member.sequence); known != members_.end())
+      members.insert(std::move(*known));
+  auto& trial = members[row.sequence];
+  trial.set_sequence(row.sequence);
+  trial.set_id(row.id);
+  trial.set_parameters_json(row.parameters_json);
+  *trial.mutable_final_metrics() = row.finals;
+  members_ = std::move(members);
+}
+
+bool RunView::on_front(std::int64_t sequence) const {
+  auto found = members_.find(sequence);
+  return found != members_.end() && is_feasible_front();
+}
+
+bool RunView::is_feasible_front() const {
+  return !front_.members().empty() && front_.members().front().standing.breach == 0;
 }
 
 void RunView::recount() {
@@ -179,9 +205,10 @@ void RunView::recount() {
   counts_.set_pending(static_cast<std::int64_t>(live_.size()) - running);
 }
 
-void RunView::set_latest(std::int64_t sequence, double value) {
-  if (auto found = live_.find(sequence); found != live_.end())
-    found->second.latest = value;
+void RunView::set_latest(std::int64_t sequence, const Metrics& metrics) {
+  const auto* metric = objective_.find_intermediate(metrics);
+  if (auto found = live_.find(sequence); found != live_.end() && metric != nullptr)
+    found->second.latest = metric->value();
 }
 
 std::vector<std::int64_t> RunView::running() const {
@@ -240,14 +267,13 @@ std::optional<std::string> RunView::take(const pb::Event& event) {
       row.state = ended.state();
       row.reason = ended.reason();
       row.ended_ms = event.at_ms();
-      row.final = objective(ended.final_metrics());
-      std::string line = name(row.sequence) + " " + word_of(row.state);
-      if (row.final)
-        line += ", final " + metric_text(*row.final);
+      row.finals = ended.final_metrics();
+      std::string line = name(row.sequence) + " " + word_of(row.state) + finals_text(row.finals);
       if (row.started_ms > 0)
         line += ", " + duration_text(row.ended_ms - row.started_ms);
-      if (!row.reason.empty())
-        line += ": " + row.reason;
+      auto note = row.reason.empty() ? breaches_text(objective_, row.finals) : row.reason;
+      if (!note.empty())
+        line += ": " + note;
       end(std::move(row));
       recount();
       return line;
@@ -276,6 +302,15 @@ std::optional<std::string> RunView::take(const pb::Event& event) {
   }
 }
 
+/// ", final 0.9", or ", accuracy 0.9, size 12" where more than one metric counts.
+std::string RunView::finals_text(const Metrics& finals) const {
+  std::string text;
+  for (const auto& name : objective_.metrics())
+    if (const auto* metric = objective_.find(finals, name))
+      text += ", " + (is_plain(objective_) ? "final" : name) + " " + metric_text(metric->value());
+  return text;
+}
+
 std::string RunView::time_left(std::int64_t now_ms) const {
   if (phase_ != pb::PHASE_RUNNING)
     return "";  // it has ended, or nobody knows when it goes on
@@ -295,6 +330,68 @@ std::string RunView::time_left(std::int64_t now_ms) const {
   return "about " + duration_text(static_cast<std::int64_t>(*left_ms)) + " left";
 }
 
+/// Of a metric's column, its heading and two blanks included.
+std::size_t RunView::column_width(const std::string& metric) const {
+  constexpr std::size_t least = 12;
+  return is_plain(objective_) ? least : std::max(least, heading_of(objective_, metric).size() + 2);
+}
+
+std::string RunView::heading() const {
+  std::string text = padded("SEQ", 6) + padded("ID", 7) + padded("STATE", 13) + padded("TIME", 10) +
+                     padded("LATEST", 12);
+  for (const auto& name : objective_.metrics())
+    text +=
+        padded(is_plain(objective_) ? "FINAL" : heading_of(objective_, name), column_width(name));
+  if (!is_plain(objective_))
+    text += padded(standing_heading(objective_), 12);
+  return text + "PARAMETERS";
+}
+
+std::string RunView::nearest_line() const {
+  const auto& members = front_.members();
+  auto first = std::min_element(members.begin(), members.end(), [](const auto& a, const auto& b) {
+    return a.standing.losses.front() < b.standing.losses.front();
+  });
+  const auto& nearest = members_.at(first->sequence);
+  return nearest_text(objective_, nearest.sequence(), nearest.final_metrics());
+}
+
+std::string RunView::best_line(const std::function<std::string(const std::string&)>& bold) const {
+  if (!members_.empty() && !is_feasible_front())
+    return nearest_line();
+  if (objective_.has_several_goals())
+    return members_.empty() ? "front -" : bold("front: ") + trials_text(members_.size());
+  return best_ ? bold("best ") + metric_text(best_->value) + "  trial " +
+                     std::to_string(best_->sequence) + "  " +
+                     parameters_text(best_->parameters_json, true)
+               : "best -";
+}
+
+std::string RunView::outcome(const std::string& id, std::size_t rows_max) const {
+  if (!members_.empty() && !is_feasible_front())
+    return nearest_line() + "\n";
+  if (!objective_.has_several_goals())
+    return best_ ? "best: trial " + std::to_string(best_->sequence) + " with " +
+                       metric_text(best_->value) + "\n  " +
+                       parameters_text(best_->parameters_json) + "\n"
+                 : "";
+  if (members_.empty())
+    return "";
+  auto members = front_.members();
+  std::stable_sort(members.begin(), members.end(), [](const auto& a, const auto& b) {
+    return a.standing.losses.front() < b.standing.losses.front();
+  });
+  std::vector<pb::TrialSummary> trials;
+  for (std::size_t i = 0; i < std::min(members.size(), rows_max); ++i)
+    trials.push_back(members_.at(members[i].sequence));
+  std::ostringstream out;
+  out << "front: " << trials_text(members.size()) << "\n";
+  print_front(objective_, trials, "  ", out);
+  if (members.size() > trials.size())
+    out << "  and " << members.size() - trials.size() << " more: autotune best " << id << "\n";
+  return out.str();
+}
+
 std::string RunView::row_text(const Row& row, std::int64_t now_ms, bool colour) const {
   auto end_ms = row.ended_ms > 0 ? row.ended_ms : now_ms;
   std::string state = padded(word_of(row.state), 13);
@@ -302,19 +399,22 @@ std::string RunView::row_text(const Row& row, std::int64_t now_ms, bool colour) 
     state = colour_of(row.state) + state + "\x1b[0m";
   std::string line = padded(std::to_string(row.sequence), 6) + padded(row.id, 7) + state +
                      padded(row.started_ms > 0 ? duration_text(end_ms - row.started_ms) : "-", 10) +
-                     padded(row.latest ? metric_text(*row.latest) : "-", 12) +
-                     padded(row.final ? metric_text(*row.final) : "-", 12);
-  bool tell_reason = !row.reason.empty() && row.state != pb::TRIAL_STATE_RUNNING;
-  return line + parameters_text(row.parameters_json, true) +
-         (tell_reason ? "  (" + row.reason + ")" : "");
+                     padded(row.latest ? metric_text(*row.latest) : "-", 12);
+  for (const auto& name : objective_.metrics()) {
+    const auto* metric = objective_.find(row.finals, name);
+    line += padded(metric != nullptr ? metric_text(metric->value()) : "-", column_width(name));
+  }
+  if (!is_plain(objective_))
+    line += padded(standing_text(objective_, row.finals, on_front(row.sequence)), 12);
+  auto note = row.reason.empty() ? breaches_text(objective_, row.finals) : row.reason;
+  bool tell_note = !note.empty() && row.state != pb::TRIAL_STATE_RUNNING;
+  return line + parameters_text(row.parameters_json, true) + (tell_note ? "  (" + note + ")" : "");
 }
 
 std::string RunView::draw(int width, int rows_max, std::int64_t now_ms, bool colour) const {
   std::vector<std::string> lines;
   auto bold = [&](const std::string& text) { return colour ? "\x1b[1m" + text + "\x1b[0m" : text; };
-  lines.push_back(bold(padded("SEQ", 6) + padded("ID", 7) + padded("STATE", 13) +
-                       padded("TIME", 10) + padded("LATEST", 12) + padded("FINAL", 12) +
-                       "PARAMETERS"));
+  lines.push_back(bold(heading()));
   const int frame_lines = 4;  // header, bar, counts, best
   auto live_shown = std::min<std::size_t>(
       live_.size(), static_cast<std::size_t>(std::max(1, rows_max - frame_lines)));
@@ -350,10 +450,7 @@ std::string RunView::draw(int width, int rows_max, std::int64_t now_ms, bool col
       std::to_string(counts_.pending()) + "  succeeded " + std::to_string(counts_.succeeded()) +
       "  failed " + std::to_string(counts_.failed()) + "  early-stopped " +
       std::to_string(counts_.early_stopped()) + "  killed " + std::to_string(counts_.killed()));
-  lines.push_back(best_ ? bold("best ") + metric_text(best_->value) + "  trial " +
-                              std::to_string(best_->sequence) + "  " +
-                              parameters_text(best_->parameters_json, true)
-                        : "best -");
+  lines.push_back(best_line(bold));
   std::string out;
   for (const auto& line : lines)
     out += cut(line, width) + "\n";

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <deque>
+#include <functional>
 #include <map>
 #include <optional>
 #include <string>
@@ -10,6 +11,7 @@
 
 #include "messages/event.pb.h"
 #include "messages/experiment.pb.h"
+#include "messages/objective.hpp"
 #include "messages/trial.pb.h"
 
 namespace autotune::cli {
@@ -24,9 +26,9 @@ class RunView {
   /// A durable event; gives the plain line that says it to a log, or nothing.
   std::optional<std::string> take(const pb::Event& event);
   /// The newest intermediate result of a running trial.
-  void set_latest(std::int64_t sequence, double value);
+  void set_latest(std::int64_t sequence, const Metrics& metrics);
 
-  /// The live table, the progress bar with counts, best so far and time left. `rows_max` lines at most; each cut to
+  /// The live table, the progress bar with counts, best so far (with several goals the size of the front) and time left. `rows_max` lines at most; each cut to
   /// `width` columns. `now_ms`: wall clock.
   std::string draw(int width, int rows_max, std::int64_t now_ms, bool colour) const;
 
@@ -35,14 +37,17 @@ class RunView {
   std::int64_t succeeded() const { return counts_.succeeded(); }
   const pb::Counts& counts() const { return counts_; }
   std::vector<std::int64_t> running() const;
+  /// What has come out, in lines for the end of a run: the best trial, the front (at most `rows_max` of its trials), or
+  /// by what the nearest trial breaks the constraints. `id`: the experiment's.
+  std::string outcome(const std::string& id, std::size_t rows_max) const;
+
+ private:
   struct BestTrial {
     std::int64_t sequence = 0;
     double value = 0;
+    double loss = 0;
     std::string parameters_json;
   };
-  const std::optional<BestTrial>& best() const { return best_; }
-
- private:
   struct Row {
     std::int64_t sequence = 0;
     std::string id;
@@ -52,25 +57,35 @@ class RunView {
     std::int64_t started_ms = 0;
     std::int64_t ended_ms = 0;
     std::optional<double> latest;
-    std::optional<double> final;
+    Metrics finals;
   };
 
   std::string time_left(std::int64_t now_ms) const;
   std::string row_text(const Row& row, std::int64_t now_ms, bool colour) const;
   void end(Row row);
   void recount();
-  std::optional<double> objective(
-      const google::protobuf::RepeatedPtrField<pb::Metric>& metrics) const;
+  void rank(const Row& row);
+  bool on_front(std::int64_t sequence) const;
+  bool is_feasible_front() const;
+  std::size_t column_width(const std::string& metric) const;
+  std::string heading() const;
+  std::string nearest_line() const;
+  std::string best_line(const std::function<std::string(const std::string&)>& bold) const;
+  std::string finals_text(const Metrics& finals) const;
 
   pb::ExperimentSpec spec_;
+  Objective objective_;
   pb::Phase phase_ = pb::PHASE_PENDING;
   std::string reason_;
   pb::Counts counts_;
   std::map<std::int64_t, Row> live_;
-  std::deque<Row> ended_;  // the newest ones
-  std::optional<BestTrial> best_;
-  std::int64_t ended_here_ = 0;     // ended since we look, for the time left
-  std::int64_t first_seen_ms_ = 0;  // wall clock of the first event
+  std::deque<Row> ended_;          // the newest ones
+  std::optional<BestTrial> best_;  // with one goal: of those that keep the constraints
+  // Not kept for one goal without constraints. Until a trial is feasible it holds those that come nearest.
+  ParetoFront front_;
+  std::map<std::int64_t, pb::TrialSummary> members_;  // of the front
+  std::int64_t ended_here_ = 0;                       // ended since we look, for the time left
+  std::int64_t first_seen_ms_ = 0;                    // wall clock of the first event
   std::int64_t running_ms_ = 0;
   std::int64_t running_as_of_ms_ = 0;
 };

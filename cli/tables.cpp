@@ -1,7 +1,10 @@
 #include "cli/tables.hpp"
 
+#include <map>
+
 #include "cli/columns.hpp"
 #include "cli/csv.hpp"
+#include "cli/goals.hpp"
 #include "cli/run_view.hpp"
 
 namespace autotune::cli {
@@ -21,7 +24,31 @@ std::string duration_of(const pb::ExperimentSummary& e, std::int64_t now_ms) {
   return duration_text((e.ended_at_ms() != 0 ? e.ended_at_ms() : now_ms) - e.started_at_ms());
 }
 
-void experiments_table(const std::vector<pb::ExperimentSummary>& experiments,
+/// The fronts of the experiments that have several goals, by ID.
+using Fronts = std::map<std::string, FrontTrials>;
+
+Result<Fronts> fronts_of(StoreReader& store,
+                         const std::vector<pb::ExperimentSummary>& experiments) {
+  Fronts fronts;
+  for (const auto& e : experiments) {
+    if (e.spec().objective().goals_size() <= 1)
+      continue;
+    auto front = read_front(store, e.id());
+    if (!front)
+      return tl::unexpected(front.error());
+    fronts.emplace(e.id(), *std::move(front));
+  }
+  return fronts;
+}
+
+std::string best_text(const pb::ExperimentSummary& e, const Fronts& fronts) {
+  if (auto found = fronts.find(e.id()); found != fronts.end())
+    return found->second.trials.empty() ? "-"
+                                        : "front: " + std::to_string(found->second.trials.size());
+  return e.has_best() ? metric_text(e.best().value()) : "-";
+}
+
+void experiments_table(const std::vector<pb::ExperimentSummary>& experiments, const Fronts& fronts,
                        const OutputOptions& options, std::ostream& out) {
   const bool wide = options.format == Format::wide;
   std::vector<std::string> heading{"ID",        "PHASE",  "TRIALS", "RUNNING",
@@ -39,7 +66,7 @@ void experiments_table(const std::vector<pb::ExperimentSummary>& experiments,
                                  std::to_string(counts.running()),
                                  std::to_string(counts.succeeded()),
                                  std::to_string(counts.failed()),
-                                 e.has_best() ? metric_text(e.best().value()) : "-",
+                                 best_text(e, fronts),
                                  duration_of(e, options.now_ms)};
     if (wide)
       row.insert(row.end(),
@@ -57,8 +84,18 @@ Result<void> trials_table(StoreReader& store, const pb::ExperimentSummary& exper
                           const std::vector<pb::TrialSummary>& trials, const OutputOptions& options,
                           std::ostream& out) {
   const bool wide = options.format == Format::wide;
-  const auto objective = objective_name(experiment.spec());
-  std::vector<std::string> heading{"SEQ", "ID", "STATE", "TIME", "LATEST", "FINAL"};
+  const Objective objective(experiment.spec().objective());
+  const bool plain = is_plain(objective);
+  const auto metrics = objective.metrics();
+  const auto how = trial_json(experiment, trials, options.now_ms);
+  std::vector<std::string> heading{"SEQ", "ID", "STATE", "TIME", "LATEST"};
+  if (plain) {
+    heading.emplace_back("FINAL");
+  } else {
+    for (const auto& metric : metrics)
+      heading.push_back(heading_of(objective, metric));
+    heading.push_back(standing_heading(objective));
+  }
   if (wide)
     heading.insert(heading.end(), {"REPORTS", "ATTEMPT", "NODE", "CREATED", "STARTED", "ENDED"});
   heading.emplace_back("PARAMETERS");
@@ -70,15 +107,20 @@ Result<void> trials_table(StoreReader& store, const pb::ExperimentSummary& exper
       if (!report)
         return tl::unexpected(report.error());
       if (*report)
-        latest = objective_value((*report)->metrics(), objective);
+        if (const auto* metric = objective.find_intermediate((*report)->metrics()))
+          latest = metric->value();
     }
     auto duration = duration_ms(trial, options.now_ms);
-    std::vector<std::string> row{std::to_string(trial.sequence()),
-                                 trial.id(),
-                                 word_of(trial.state()),
-                                 duration ? duration_text(*duration) : "-",
-                                 metric_or_dash(latest),
-                                 metric_or_dash(objective_value(trial.final_metrics(), objective))};
+    std::vector<std::string> row{std::to_string(trial.sequence()), trial.id(),
+                                 word_of(trial.state()), duration ? duration_text(*duration) : "-",
+                                 metric_or_dash(latest)};
+    for (const auto& name : metrics) {
+      const auto* metric = objective.find(trial.final_metrics(), name);
+      row.push_back(metric == nullptr ? "-" : metric_text(metric->value()));
+    }
+    if (!plain)
+      row.push_back(
+          standing_text(objective, trial.final_metrics(), how.front.contains(trial.sequence())));
     if (wide)
       row.insert(row.end(),
                  {std::to_string(trial.intermediate_count()), std::to_string(trial.attempt()),
@@ -86,6 +128,8 @@ Result<void> trials_table(StoreReader& store, const pb::ExperimentSummary& exper
                   dash(iso_time(trial.started_at_ms())), dash(iso_time(trial.ended_at_ms()))});
     // The last column is free in its width: the reason stands there too.
     auto reason = trial.detail().empty() ? trial.reason() : trial.detail();
+    if (reason.empty())
+      reason = breaches_text(objective, trial.final_metrics());
     row.push_back(printable(parameters_text(trial.parameters_json())) +
                   (reason.empty() ? "" : "  (" + printable(reason) + ")"));
     columns.add(std::move(row));
@@ -107,6 +151,41 @@ Result<void> trials_json(IntermediateReports& intermediate,
   array.finish();
   out << "\n";
   return {};
+}
+
+/// `front`: with constraints, the same trial with all that it reported.
+void write_best_trial(const pb::ExperimentSummary& summary, const Objective& objective,
+                      const std::vector<pb::TrialSummary>& front, const OutputOptions& options,
+                      std::ostream& out) {
+  const auto& best = summary.best();
+  if (options.format == Format::json) {
+    auto value = to_value(best);
+    if (!front.empty())
+      value.as_object()->emplace_back("finalMetrics", metrics_value(front[0].final_metrics()));
+    out << to_json(value) << "\n";
+    return;
+  }
+  const auto& goal = objective.goals().front().metric;
+  out << "trial " << summary.id() << "/" << best.sequence() << ": " << goal << " = "
+      << to_json(Value::real(best.value()));
+  for (const auto& name : objective.metrics())
+    if (name != goal && !front.empty())
+      out << ", " << printable(name) << " = "
+          << to_json(Value::real(objective.find(front[0].final_metrics(), name)->value()));
+  out << "\n";
+  auto parameters = parameters_value(best.parameters_json());
+  Columns columns;
+  if (const auto* object = parameters.as_object())
+    for (const auto& [name, value] : *object)
+      columns.add({"  " + printable(name), to_json(value)});
+  columns.print(out);
+}
+
+void write_front(const pb::ExperimentSummary& summary, const Objective& objective,
+                 const std::vector<pb::TrialSummary>& front, std::ostream& out) {
+  out << summary.id() << ": " << front.size() << (front.size() == 1 ? " trial" : " trials")
+      << " on the Pareto front, of " << summary.counts().succeeded() << " that succeeded\n";
+  print_front(objective, front, "", out);
 }
 
 }  // namespace
@@ -146,15 +225,25 @@ Result<void> write_experiments(StoreReader& store, const OutputOptions& options,
     return tl::unexpected(experiments.error());
   if (options.format == Format::csv) {
     write_experiments_csv(*experiments, out);
-  } else if (options.format == Format::json) {
-    JsonArray array(out);
-    for (const auto& e : *experiments)
-      array.add(to_value(e));
-    array.finish();
-    out << "\n";
-  } else {
-    experiments_table(*experiments, options, out);
+    return {};
   }
+  auto fronts = fronts_of(store, *experiments);
+  if (!fronts)
+    return tl::unexpected(fronts.error());
+  if (options.format != Format::json) {
+    experiments_table(*experiments, *fronts, options, out);
+    return {};
+  }
+  JsonArray array(out);
+  for (const auto& e : *experiments) {
+    auto value = to_value(e);
+    if (auto found = fronts->find(e.id()); found != fronts->end())
+      value.as_object()->emplace_back(
+          "front", front_value(Objective(e.spec().objective()), found->second.trials));
+    array.add(value);
+  }
+  array.finish();
+  out << "\n";
   return {};
 }
 
@@ -166,7 +255,7 @@ Result<void> write_trials(StoreReader& store, const std::string& experiment,
   auto trials = store.trials(summary->id());
   if (!trials)
     return tl::unexpected(trials.error());
-  const TrialJson how{objective_name(summary->spec()), options.now_ms, false};
+  const auto how = trial_json(*summary, *trials, options.now_ms);
   if (options.format == Format::csv)
     return write_trials_csv(*trials, how, nullptr, out);
   if (options.format != Format::json)
@@ -177,27 +266,43 @@ Result<void> write_trials(StoreReader& store, const std::string& experiment,
   return trials_json(intermediate, *trials, how, out);
 }
 
+TrialJson trial_json(const pb::ExperimentSummary& experiment,
+                     const std::vector<pb::TrialSummary>& trials, std::int64_t now_ms) {
+  TrialJson how{Objective(experiment.spec().objective()), now_ms, false, {}};
+  if (how.objective.has_several_goals()) {
+    auto front = front_of(how.objective, trials).trials;
+    how.front.insert(front.begin(), front.end());
+  }
+  return how;
+}
+
 Result<void> write_best(StoreReader& store, const std::string& experiment,
                         const OutputOptions& options, std::ostream& out) {
   auto summary = store.experiment(experiment);
   if (!summary)
     return tl::unexpected(summary.error());
-  if (!summary->has_best())
-    return fail(ErrorCode::not_found,
-                "no trial of " + summary->id() + " has succeeded with a finite result yet");
-  const auto& best = summary->best();
-  if (options.format == Format::json) {
-    out << to_json(to_value(best)) << "\n";
-    return {};
+  const Objective objective(summary->spec().objective());
+  FrontTrials front;
+  if (!is_plain(objective)) {
+    auto read = read_front(store, summary->id());
+    if (!read)
+      return tl::unexpected(read.error());
+    front = *std::move(read);
   }
-  out << "trial " << summary->id() << "/" << best.sequence() << ": "
-      << objective_name(summary->spec()) << " = " << to_json(Value::real(best.value())) << "\n";
-  auto parameters = parameters_value(best.parameters_json());
-  Columns columns;
-  if (const auto* object = parameters.as_object())
-    for (const auto& [name, value] : *object)
-      columns.add({"  " + printable(name), to_json(value)});
-  columns.print(out);
+  if (front.nearest)
+    return fail(ErrorCode::not_found, summary->id() + ": " +
+                                          nearest_text(objective, front.nearest->sequence(),
+                                                       front.nearest->final_metrics()));
+  if (!summary->has_best() && front.trials.empty())
+    return fail(ErrorCode::not_found,
+                "no trial of " + summary->id() + " has succeeded with a finite result" +
+                    (objective.has_several_goals() ? " of all goals yet" : " yet"));
+  if (!objective.has_several_goals())
+    write_best_trial(*summary, objective, front.trials, options, out);
+  else if (options.format == Format::json)
+    out << to_json(front_value(objective, front.trials)) << "\n";
+  else
+    write_front(*summary, objective, front.trials, out);
   return {};
 }
 

@@ -29,7 +29,12 @@ Result<void> write_experiments(StoreReader& store, const OutputOptions& options,
 Result<void> write_trials(StoreReader& store, const std::string& experiment,
                           const OutputOptions& options, std::ostream& out);
 
-/// `best EXP`; as JSON or in words. not_found where no trial has succeeded with a finite result.
+/// How an experiment's trials are shown as JSON and CSV.
+TrialJson trial_json(const pb::ExperimentSummary& experiment,
+                     const std::vector<pb::TrialSummary>& trials, std::int64_t now_ms);
+
+/// `best EXP`; as JSON or in words: the best trial, with several goals the Pareto front. not_found where no trial has
+/// succeeded with a finite result, or none meets the constraints.
 Result<void> write_best(StoreReader& store, const std::string& experiment,
                         const OutputOptions& options, std::ostream& out);
 

@@ -7,6 +7,7 @@
 #include <iostream>
 #include <iterator>
 
+#include "cli/goals.hpp"
 #include "cli/local_server.hpp"
 #include "cli/warm_table.hpp"
 #include "config/search_space_reader.hpp"
@@ -117,6 +118,14 @@ Result<void> check(const WarmRows& found, const SearchSpace& description) {
                   first_few(mistakes));
 }
 
+/// "accuracy', 'size', 'latency_ms".
+std::string wanted_by(const pb::ExperimentSpec& spec) {
+  std::string names;
+  for (const auto& metric : Objective(spec.objective()).metrics())
+    names += (names.empty() ? "" : "', '") + metric;
+  return names;
+}
+
 /// The rows of the source; `known_as`: its name for people.
 Result<WarmRows> rows_of(const std::string& source, const std::filesystem::path& home,
                          const SearchSpace& space, const pb::ExperimentSpec& spec,
@@ -152,11 +161,9 @@ Result<WarmStart> read_warm_start(const std::string& source, const std::filesyst
   if (!found)
     return tl::unexpected(found.error());
   if (found->rows.empty())
-    return fail(ErrorCode::invalid_argument,
-                "--warm-start " + source + ": holds no finished trial with a result of '" +
-                    (spec.objective().goals_size() > 0 ? spec.objective().goals(0).metric()
-                                                       : std::string("default")) +
-                    "'");
+    return fail(ErrorCode::invalid_argument, "--warm-start " + source +
+                                                 ": holds no finished trial with a result of '" +
+                                                 wanted_by(spec) + "'");
   if (found->rows.size() > trials_max)
     return fail(ErrorCode::invalid_argument, "--warm-start " + source + ": holds " +
                                                  std::to_string(found->rows.size()) +

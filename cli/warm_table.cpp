@@ -23,8 +23,9 @@ constexpr std::string_view metric_prefix = "metric.";
 /// What `export` writes beside parameters and metrics.
 bool is_bookkeeping(const std::string& column) {
   static constexpr std::array names{
-      "sequence",  "id",      "state",           "attempt", "node",  "createdAt",
-      "startedAt", "endedAt", "durationSeconds", "reason",  "final", "intermediate"};
+      "sequence",  "id",           "state",    "attempt",         "node",
+      "createdAt", "startedAt",    "endedAt",  "durationSeconds", "reason",
+      "final",     "intermediate", "feasible", "onFront"};
   return std::find(names.begin(), names.end(), column) != names.end();
 }
 
@@ -158,11 +159,11 @@ class Heading {
  public:
   Heading(const CsvTable& table, const std::string& name, const SearchSpace& space,
           const pb::ExperimentSpec& spec)
-      : name_(name), space_(space), line_(table.heading.line) {
-    for (const auto& goal : spec.objective().goals())
-      goals_.push_back(goal.metric());
-    if (goals_.empty())
-      goals_.emplace_back("default");
+      : name_(name),
+        space_(space),
+        objective_(spec.objective()),
+        wanted_(objective_.metrics()),
+        line_(table.heading.line) {
     const auto& cells = table.heading.cells;
     exported_ = std::any_of(cells.begin(), cells.end(),
                             [](const auto& c) { return c.starts_with(parameter_prefix); });
@@ -182,8 +183,8 @@ class Heading {
     mistakes.push_back(name_ + ":" + std::to_string(line_) + ": " + what);
   }
 
-  bool is_goal(const std::string& name) const {
-    return std::find(goals_.begin(), goals_.end(), name) != goals_.end();
+  bool is_wanted(const std::string& metric) const {
+    return std::find(wanted_.begin(), wanted_.end(), metric) != wanted_.end();
   }
 
   void sort_columns(const std::vector<std::string>& cells) {
@@ -254,7 +255,7 @@ class Heading {
         state = column;
       if (name == "final" || (name == "value" && !result))
         result = column;
-      if (!exported_ && is_goal(name))
+      if (!exported_ && is_wanted(name))
         metrics.emplace_back(name, column);
       else if (!is_bookkeeping(name) && (exported_ || name != "value"))
         unknown("column '" + name + "' is neither a parameter nor a result", name);
@@ -263,20 +264,27 @@ class Heading {
       return std::any_of(metrics.begin(), metrics.end(),
                          [&](const auto& metric) { return metric.first == goal; });
     };
-    if (metrics.empty() && result)
-      metrics.emplace_back(goals_.front(), *result);
-    for (const auto& goal : goals_) {
-      bool bare = metrics.size() == 1 && has("default") && goals_.size() == 1;
-      if (!has(goal) && !bare)
-        wrong("no column holds the results of '" + goal + "'; name one '" +
-              std::string(metric_prefix) + goal + "'" + (goals_.size() == 1 ? " or 'final'" : ""));
+    const bool several = objective_.has_several_goals();
+    const auto& first = wanted_.front();
+    // 'final' may stand for the only goal, beside what constraints need; not in a file of another objective.
+    bool ours = std::all_of(metrics.begin(), metrics.end(),
+                            [this](const auto& metric) { return is_wanted(metric.first); });
+    if (result && ours && !has(first) && (!several || metrics.empty()))
+      metrics.emplace_back(first, *result);
+    for (const auto& metric : wanted_) {
+      bool only_goal = !several && metric == first;
+      bool bare = metrics.size() == 1 && has("default") && only_goal;
+      if (!has(metric) && !bare)
+        wrong("no column holds the results of '" + metric + "'; name one '" +
+              std::string(metric_prefix) + metric + "'" + (only_goal ? " or 'final'" : ""));
     }
   }
 
   const std::string& name_;
   const SearchSpace& space_;
+  Objective objective_;
+  std::vector<std::string> wanted_;  // metrics of goals, then those of constraints alone
   std::size_t line_;
-  std::vector<std::string> goals_;
   bool exported_ = false;  // parameters have their prefix
   Columns parameters_;
   Columns plain_;
@@ -306,16 +314,7 @@ Metrics metrics_of(const Heading& heading, const CsvTable& table, const CsvRow& 
 }  // namespace
 
 bool has_results(const Metrics& metrics, const pb::ExperimentSpec& spec) {
-  if (spec.objective().goals_size() <= 1) {
-    const auto& goals = spec.objective().goals();
-    const auto* one = find_objective(metrics, goals.empty() ? "default" : goals[0].metric());
-    return one != nullptr && std::isfinite(one->value());
-  }
-  return std::all_of(spec.objective().goals().begin(), spec.objective().goals().end(),
-                     [&](const auto& goal) {
-                       const auto* one = find_metric(metrics, goal.metric());
-                       return one != nullptr && std::isfinite(one->value());
-                     });
+  return Objective(spec.objective()).scores_of(metrics).finite();
 }
 
 std::string first_few(const std::vector<std::string>& mistakes) {

@@ -7,9 +7,9 @@
 
 #include "cli/csv_reader.hpp"
 #include "messages/experiment.pb.h"
+#include "messages/objective.hpp"
 #include "messages/search_space.hpp"
 #include "messages/value.hpp"
-#include "store/metric_codec.hpp"
 
 namespace autotune::cli {
 
@@ -31,7 +31,7 @@ struct WarmRows {
 Result<WarmRows> warm_rows_of(const CsvTable& table, const std::string& name,
                               const SearchSpace& space, const pb::ExperimentSpec& spec);
 
-/// True where each goal of the spec has a finite value.
+/// True where each goal of the spec has a finite value, and each constraint its metric.
 bool has_results(const Metrics& metrics, const pb::ExperimentSpec& spec);
 
 /// The first few mistakes, one a line, and how many more there are.

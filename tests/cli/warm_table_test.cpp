@@ -114,7 +114,9 @@ TEST_CASE("what export writes is read back as it was", "[warm][csv]") {
   trials.emplace_back(trials.front()).set_state(pb::TRIAL_STATE_FAILED);
   trials.emplace_back(trials.front()).clear_final_metrics();
   std::ostringstream text;
-  REQUIRE(write_trials_csv(trials, {.objective = "acc"}, nullptr, text));
+  TrialJson how;
+  how.objective = Objective(spec("acc").objective());
+  REQUIRE(write_trials_csv(trials, how, nullptr, text));
   auto found = rows(text.str(), spec("loss"));
   REQUIRE(found);
   REQUIRE(found->rows.size() == 3);
@@ -125,6 +127,29 @@ TEST_CASE("what export writes is read back as it was", "[warm][csv]") {
   }
   CHECK_THAT(error(text.str(), spec("mae")),
              Catch::Contains("runs.csv:1: no column holds the results of 'mae'"));
+}
+
+TEST_CASE("a constraint's metric has a column of its own, and a row without it is left out",
+          "[warm][csv]") {
+  auto constrained = spec("acc");
+  constrained.mutable_objective()->add_constraints("ms <= 20");
+  auto found = rows(
+      "lr,units,opt,net/_name,net/k,ms,final\n"
+      "0.5,16,sgd,conv,3,25,0.25\n"
+      "0.5,16,sgd,conv,3,,0.75\n",
+      constrained);
+  REQUIRE(found);
+  CHECK(found->left_out == 1);
+  REQUIRE(found->rows.size() == 1);
+  CHECK(find_metric(found->rows[0].metrics, "acc")->value() == 0.25);
+  CHECK(find_metric(found->rows[0].metrics, "ms")->value() == 25);
+  CHECK(error("lr,units,opt,net/_name,net/k,final\n0.5,16,sgd,conv,3,25\n", constrained) ==
+        "runs.csv:1: no column holds the results of 'ms'; name one 'metric.ms'");
+  // Another objective's file: its 'final' is of another metric.
+  CHECK_THAT(error("parameter.lr,parameter.units,parameter.opt,parameter.net/_name,"
+                   "parameter.net/k,final,feasible,onFront,metric.loss,metric.ms\n",
+                   constrained),
+             Catch::Contains("no column holds the results of 'acc'"));
 }
 
 TEST_CASE("a heading's mistakes are told in one go", "[warm][csv]") {
