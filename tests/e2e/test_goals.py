@@ -105,17 +105,21 @@ class Goals(EndToEnd):
         self.assertIn("it is a bare number: report an object that holds accuracy, size", trial["reason"])
 
     def test_a_killed_run_goes_on_to_the_same_front(self):
-        slow = f"until test -e {self.folder}/on -o ! -e {self.folder}/slow; do sleep 0.05; done; {SCORE}"
-        file = self.file("whole", BOTH, slow, trialConcurrency=1, maxTrialNum=14)
+        waits = f"""case $AUTOTUNE_TRIAL_SEQUENCE in 5|9)
+            until test -e {self.folder}/go-$AUTOTUNE_TRIAL_SEQUENCE; do sleep 0.05; done;; esac; {SCORE}"""
+        file = self.file("whole", BOTH, waits, trialConcurrency=1, maxTrialNum=14)
+        for name in ("go-5", "go-9"):
+            (self.folder / name).touch()
         self.run_it("run", file, code=0)
         whole = self.check_front("whole")
-        for attempt in range(2):
-            (self.folder / "on").touch()
-            child = self.start("run", file, "--name", "cut", "--resume") if attempt == 0 else \
-                self.start("resume", "cut")
-            wait_until(lambda: self.database.states("cut").count("Succeeded") >= 4 + 4 * attempt, "trials have ended")
+        for name in ("go-5", "go-9"):
+            (self.folder / name).unlink()
+        for words, ended in ((("run", file, "--name", "cut"), 5), (("resume", "cut"), 9)):
+            child = self.start(*words)
+            wait_until(lambda: self.database.states("cut").count("Succeeded") == ended, f"{ended} trials have ended")
             self.kill(child.pid)
             child.wait()
+            (self.folder / f"go-{ended}").touch()
         self.run_it("resume", "cut", code=0)
         cut = self.check_front("cut")
         self.assertEqual([(t["sequence"], t["values"], t["parameters"]) for t in whole],
