@@ -202,6 +202,10 @@ Value to_value(const AlgorithmInfo& info) {
   object.emplace_back("defaultDirection", info.default_direction
                                               ? Value(std::string(name_of(*info.default_direction)))
                                               : Value());
+  if (info.make_tuner) {
+    object.emplace_back("severalGoals", info.several_goals);
+    object.emplace_back("heedsConstraints", info.constraints);
+  }
   object.emplace_back("arguments", arguments_value(info.arguments));
   return object;
 }
@@ -228,6 +232,11 @@ int print_algorithm(const AlgorithmInfo& info) {
   if (info.default_direction)
     facts.add(
         {"Direction:", std::string(name_of(*info.default_direction)) + " unless told otherwise"});
+  if (info.make_tuner) {
+    facts.add({"Goals:", info.several_goals ? "one or several" : "one"});
+    facts.add({"Constraints:", info.constraints ? "by how much a trial breaks them"
+                                                : "a trial that breaks one counts as failed"});
+  }
   facts.print(std::cout);
   if (info.arguments.empty()) {
     std::cout << "\nIt takes no classArgs.\n";

@@ -239,6 +239,13 @@ TEST_CASE("algorithms NAME tells all of one, by name or alias", "[cli][algorithm
     CHECK(text.exit_code == 0);
     CHECK_THAT(text.text, Catch::StartsWith(info.name + " (") && Catch::Contains(info.source));
     auto object = json(shell("$AUTOTUNE algorithms -o json " + name).text);
+    const auto* several = object.find("severalGoals");
+    REQUIRE((several != nullptr) == (info.make_tuner != nullptr));
+    if (several != nullptr) {
+      CHECK(*several->as_bool() == info.several_goals);
+      CHECK(*object.find("heedsConstraints")->as_bool() == info.constraints);
+      CHECK_THAT(text.text, Catch::Contains(info.several_goals ? "one or several" : "Goals:"));
+    }
     for (std::size_t i = 0; i < info.arguments.size(); ++i) {
       const auto& argument = object.find("arguments")->as_array()->at(i);
       CHECK(text_at(argument, "name") == info.arguments[i].name);
