@@ -130,15 +130,16 @@ AlgorithmInfo nsga2_row() {
   row.constraints = true;
   auto mutation = share_argument("mutation_probability", Value(),
                                  "The odds that a parameter of a child is changed; null: 1 / "
-                                 "parameters. At least one is where a child is like a parent.",
+                                 "parameters. A child that is like a trial before it is changed "
+                                 "once more.",
                                  1);
   mutation.nullable = true;
   row.arguments = {
       optimize_mode(),
       seed_argument(),
       whole_argument("population_size", 50,
-                     "So many of the best trials survive; a fifth of them come before "
-                     "the first child.",
+                     "At most so many of the best trials survive: 15 at first, then "
+                     "an eighth of all results.",
                      2, 10000),
       share_argument("crossover_probability", Value::real(0.9),
                      "The odds that a child has two parents.", 1),
