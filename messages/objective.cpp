@@ -86,6 +86,9 @@ Result<Constraint> parse_constraint(std::string_view text) {
   constraint.metric = trimmed(text.substr(0, at));
   if (constraint.metric.empty())
     return no_constraint(text, "no metric stands before '" + std::string(text.substr(at, 1)) + "'");
+  if (constraint.metric.ends_with('='))
+    return no_constraint(text, "'=" + std::string(text.substr(at, 1)) + "' is no sign, '" +
+                                   std::string(text.substr(at, 1)) + "=' is");
   bool or_equal = at + 1 < text.size() && text[at + 1] == '=';
   constraint.op = text[at] == '<' ? (or_equal ? Constraint::Op::at_most : Constraint::Op::below)
                                   : (or_equal ? Constraint::Op::at_least : Constraint::Op::above);

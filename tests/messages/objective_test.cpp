@@ -70,6 +70,8 @@ TEST_CASE("what is no constraint is told so, with what would be right", "[object
       {"<= 20", "no metric stands before '<'"},
       {"a <=", "no number follows"},
       {"a <= fast", "'fast' is no number"},
+      {"a => 20", "'=>' is no sign, '>=' is"},
+      {"a =< 20", "'=<' is no sign, '<=' is"},
       {"a <== 20", "'= 20' is no number"},
       {"a < b < 3", "'b < 3' is no number"},
       {"a <= nan", "'nan' is no number"},
