@@ -1,6 +1,7 @@
 // Several goals and constraints, whatever the algorithm: what every one must do, and how near they come.
 #include <cmath>
 #include <set>
+#include <span>
 
 #include <catch2/catch.hpp>
 
@@ -88,6 +89,25 @@ TEST_CASE("with several goals suggestions are legal, repeatable, and those of a 
   std::vector<Trial> pending{running(99, std::get<Suggestion>(answer))};
   CHECK(rebuilt->ask(100, pending) == live->ask(100, pending));
   CHECK(live->ask(100, pending) == live->ask(100, pending));
+}
+
+TEST_CASE("a tuner of a thousand trials of several goals is rebuilt as it was", "[goals]") {
+  // More than TPE sorts at a time, and enough for Auto to take turns.
+  auto name = GENERATE(from_range(learning_several()));
+  CAPTURE(name);
+  auto problem = problem_on(mixed_space(), 2);
+  auto trials = run_on(*make_for("Random", problem, 7), problem, 1, 1000, 1);
+  auto live = make_for(name, problem, 7);
+  for (std::size_t i = 0; i < trials.size(); ++i) {
+    live->tell(trials[i]);
+    if (i % 50 == 0)
+      (void)live->ask(2000, std::span(&trials[i], 1));  // questions in between change nothing
+  }
+  auto rebuilt = make_for(name, problem, 7);
+  for (const auto& trial : trials)
+    rebuilt->tell(trial);
+  CHECK(rebuilt->ask(1000, {}) == live->ask(1000, {}));
+  CHECK(rebuilt->ask(1001, {}) == live->ask(1001, {}));
 }
 
 TEST_CASE("with several goals no point of a finite space is tried twice, and it ends", "[goals]") {
