@@ -20,10 +20,11 @@ bool is_told(const std::vector<Diagnostic>& diagnostics, const Diagnostic& found
 }  // namespace
 
 LoadedFile load_and_check(std::string_view text, const std::string& file_name,
-                          const std::vector<std::string>& overrides, const LoadOptions& options) {
+                          const std::vector<std::string>& overrides, const LoadOptions& options,
+                          const AlgorithmTable& table) {
   auto file = load_text(text, file_name, overrides, options);
   for (auto& loaded : file.experiments) {
-    for (const auto& error : check_algorithms(loaded.spec, loaded.search_space)) {
+    for (const auto& error : check_algorithms(loaded.spec, loaded.search_space, table)) {
       auto found = loaded.places.diagnostic(Severity::error, "spec." + error.path, error.message);
       if (!is_told(file.diagnostics, found))
         file.diagnostics.push_back(std::move(found));
@@ -31,7 +32,7 @@ LoadedFile load_and_check(std::string_view text, const std::string& file_name,
     auto& objective = *loaded.spec.mutable_objective();
     if (objective.goals_size() == 0)
       objective.add_goals()->set_metric("default");
-    auto direction = direction_of(loaded.spec);
+    auto direction = direction_of(loaded.spec, table);
     for (auto& goal : *objective.mutable_goals())
       if (goal.goal() == pb::GOAL_UNSPECIFIED)
         goal.set_goal(direction == Direction::minimize ? pb::GOAL_MINIMIZE : pb::GOAL_MAXIMIZE);

@@ -204,7 +204,7 @@ Result<Value> StdioSession::init(const Value& request) {
       return tl::unexpected(wrong("seed is " + to_json(*given) + ", not a whole number"));
     seed = *whole;
   }
-  auto tuner = make_tuner(*spec, *space, seed);
+  auto tuner = make_tuner(*spec, *space, seed, "", *table_);
   if (!tuner)
     return tl::unexpected(tuner.error());
   tuner_ = std::move(*tuner);

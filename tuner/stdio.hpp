@@ -12,6 +12,7 @@
 #include "messages/result.hpp"
 #include "messages/search_space.hpp"
 #include "messages/value.hpp"
+#include "tuner/algorithms.hpp"
 #include "tuner/tuner.hpp"
 
 namespace autotune {
@@ -30,8 +31,9 @@ class StdioSession {
  public:
   using SpaceReader = std::function<Result<SearchSpace>(std::string_view json)>;
 
-  /// `read_space` reads a search space in the file format; config/ has one.
-  explicit StdioSession(SpaceReader read_space) : read_space_(std::move(read_space)) {}
+  /// `read_space` reads a search space in the file format; config/ has one. `table` outlives the session.
+  explicit StdioSession(SpaceReader read_space, const AlgorithmTable& table = built_in_algorithms())
+      : read_space_(std::move(read_space)), table_(&table) {}
 
   /// The answer to one request, without the line's end; empty after `stop`, to which none is due.
   std::string answer(std::string_view line);
@@ -46,6 +48,7 @@ class StdioSession {
   Result<Value> report(Sequence id, const Value& request);
 
   SpaceReader read_space_;
+  const AlgorithmTable* table_;
   std::unique_ptr<Tuner> tuner_;
   std::size_t goals_ = 1;
   std::size_t constraints_ = 0;

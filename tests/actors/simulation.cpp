@@ -166,6 +166,7 @@ void Simulation::start_head() {
     return std::chrono::duration_cast<milliseconds>(now_.time_since_epoch()).count();
   };
   head.id_seed = options_.seed + 1 + static_cast<std::uint64_t>(crashes_) * 1000003;
+  head.algorithms = options_.algorithms;
   head.detached = false;
   one.head = spawn_head(one.actors->system(), std::move(head));
   for (auto& [id, watched] : audits_)

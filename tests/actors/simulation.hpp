@@ -38,6 +38,7 @@ struct SimulationOptions {
   /// What replicas do; absent: drawn from the seed.
   SimulatedBehaviour behaviour;
   std::vector<std::string> gpus;
+  std::shared_ptr<const AlgorithmTable> algorithms;  ///< an embedder's; null: ours
 };
 
 /// Everything that is drawn from the seed: how much goes wrong, and what.

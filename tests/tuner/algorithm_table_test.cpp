@@ -2,6 +2,7 @@
 #include <catch2/catch.hpp>
 
 #include "driver.hpp"
+#include "tuner/stdio.hpp"
 
 using namespace autotune;
 using namespace autotune::test;
@@ -47,6 +48,17 @@ TEST_CASE("a tuner of the embedder's own is named, checked and made as ours are"
   SearchSpace words{{choice("c", {std::string("a")})}};
   CHECK(check_algorithms(spec_of("Stubborn"), words, table).size() == 1);
   CHECK(check_algorithms(spec_of("Stubborn"), cube(1)).size() == 1);  // ours alone do not know it
+}
+
+TEST_CASE("a session over lines knows the embedder's own tuners", "[embedding]") {
+  AlgorithmTable table;
+  REQUIRE(table.add(stubborn()));
+  const auto* init = R"({"op":"init","tuner":"Stubborn","searchSpace":{}})";
+  auto read = [](std::string_view) -> Result<SearchSpace> { return cube(1); };
+  StdioSession session(read, table);
+  CHECK(session.answer(init) == R"({"ok":true})");
+  CHECK(session.answer(R"({"op":"ask","id":0})") == R"({"id":0,"params":{"x0":0.5}})");
+  CHECK(StdioSession(read).answer(init).find("tuner 'Stubborn' is unknown") != std::string::npos);
 }
 
 TEST_CASE("a row that cannot work is refused when it is added", "[embedding]") {
