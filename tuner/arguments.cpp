@@ -131,9 +131,9 @@ std::vector<AlgorithmError> check_arguments(const Value& given,
     const auto* argument = find_argument(table, name);
     if (argument == nullptr) {
       auto near = nearest_name(name, names);
-      errors.push_back({here, "is not an argument" +
-                                  (near.empty() ? "" : "; did you mean '" + near + "'?") +
-                                  " Known are: " + joined(names)});
+      auto known = near.empty() ? "known are: " : "did you mean '" + near + "'? Known are: ";
+      errors.push_back({here, "is not an argument; " +
+                                  (names.empty() ? "there are none" : known + joined(names))});
     } else if (!legal(value, *argument)) {
       errors.push_back({here, "is " + to_json(value) + ", must be " + argument->range()});
     } else if (argument->kind == ArgumentKind::group) {

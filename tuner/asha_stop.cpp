@@ -17,8 +17,26 @@ void AshaStop::put(Rung& rung, Sequence sequence, double loss) const {
   }
   rung.loss_of[sequence] = loss;
   rung.rest.insert({loss, sequence});
+  balance(rung);
+}
+
+void AshaStop::forget(Sequence sequence) {
+  for (auto& rung : rungs_) {
+    auto known = rung.loss_of.find(sequence);
+    if (known == rung.loss_of.end())
+      continue;
+    rung.best.erase({known->second, sequence});
+    rung.rest.erase({known->second, sequence});
+    rung.loss_of.erase(known);
+    balance(rung);
+  }
+}
+
+void AshaStop::balance(Rung& rung) const {
   auto wanted = std::max<std::size_t>(1, rung.loss_of.size() / static_cast<std::size_t>(eta_));
-  while (rung.best.size() < wanted)
+  while (rung.best.size() > wanted)
+    rung.rest.insert(rung.best.extract(std::prev(rung.best.end())));
+  while (rung.best.size() < wanted && !rung.rest.empty())
     rung.best.insert(rung.rest.extract(rung.rest.begin()));
   while (!rung.rest.empty() && *rung.rest.begin() < *rung.best.rbegin()) {
     rung.rest.insert(rung.best.extract(std::prev(rung.best.end())));
@@ -58,6 +76,11 @@ std::optional<std::string> AshaStop::assess(const Trial& running) {
          std::to_string(rung.loss_of.size()) + " trials";
 }
 
-void AshaStop::tell(const Trial& ended) { note(ended); }
+void AshaStop::tell(const Trial& ended) {
+  if (ended.outcome == TrialOutcome::failed)
+    forget(ended.sequence);
+  else
+    note(ended);
+}
 
 }  // namespace autotune

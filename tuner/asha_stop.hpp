@@ -15,6 +15,7 @@ namespace autotune {
 /// and so on. A trial that arrives at a rung goes on where its best so far is among the best 1/eta of
 /// all that have arrived there (the best always does), itself and running trials included; else it
 /// is stopped. Unlike the advisor it never runs a trial again, and it stops no trial between rungs.
+/// What a trial reported counts no more once it has failed: nobody should be measured by a crash.
 ///
 /// assess and tell cost O(log n) a rung.
 class AshaStop : public Assessor {
@@ -35,6 +36,8 @@ class AshaStop : public Assessor {
   /// or -1.
   std::ptrdiff_t note(const Trial& trial);
   void put(Rung& rung, Sequence sequence, double loss) const;
+  void forget(Sequence sequence);
+  void balance(Rung& rung) const;
 
   std::int64_t min_steps_;
   std::int64_t eta_;

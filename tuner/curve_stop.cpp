@@ -21,7 +21,8 @@ std::optional<std::string> CurveStop::assess(const Trial& running) {
     scores.push_back(-m.value);
   auto expected = extrapolate(scores, static_cast<double>(options_.epoch_num));
   double bar = -*best_ - (1 - options_.threshold) * std::abs(*best_);
-  if (!expected || *expected > bar)
+  bool falls_short = expected && *expected <= bar && *expected < -*best_;  // a best of 0 has no bar
+  if (!falls_short)
     return std::nullopt;
   return "after " + std::to_string(steps) +
          " intermediate results its curve is not expected to come near the best result by number " +

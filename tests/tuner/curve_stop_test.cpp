@@ -143,4 +143,5 @@ TEST_CASE("a best of zero, and results that are no numbers, end nothing by thems
   up.tell(succeeded(0));
   CHECK_FALSE(up.assess(with(curve(20, [](double x) { return 0.1 + 0.01 * x; }))));
   CHECK_FALSE(up.assess(with(std::vector<double>(20, std::nan("")))));
+  CHECK_FALSE(up.assess(with(std::vector<double>(8, 0.0))));  // as good as the best
 }

@@ -84,6 +84,11 @@ TEST_CASE("a nested choice gives the branch's name and its parameters alone") {
     forms.insert(form);
   }
   CHECK(forms == std::set<std::string>{"Ax", "Bdeeppzy", "Bdeepqy"});
+  // Origin: nni-compat.md 2.3.
+  Space net({{nested("net", {Branch{"conv", {bounded("kernel", ParameterType::randint, 3, 4)}},
+                             Branch{"none", {}}})}});
+  CHECK(to_json(net.value_of({0.2, 0.5})) == R"({"net":{"_name":"conv","kernel":3}})");
+  CHECK(to_json(net.value_of({0.8, inactive})) == R"({"net":{"_name":"none"}})");
 }
 
 TEST_CASE("every sampled point is legal and maps to itself and back") {
