@@ -1,6 +1,7 @@
 #!/bin/sh
 # Quality and cost of the tuners, as ratios to baselines of the same run: Random, and Optuna where a Python that has
-# it is given:  PEER_PYTHON=venv/bin/python bench/tuners.sh [quality] [cost] [advisors]   (parts: several, several_cost)
+# it is given:  PEER_PYTHON=venv/bin/python bench/tuners.sh [quality] [cost] [advisors]
+# (parts of those: rebuild, several, several_cost)
 set -eu
 build=${BUILD:-build}
 tool="$build/bin/tuner_quality"
@@ -8,6 +9,7 @@ several="$build/bin/multi_quality"
 [ $# -gt 0 ] || set -- quality cost advisors
 
 # name seeds: those that think for long have fewer.
+rebuilt_too="GridSearch PBTTuner PPOTuner Hyperband ASHA BOHB"
 tuners="Random=10 TPE=10 Anneal=10 Evolution=10 CMA-ES=10 QMC=10 Auto=3 GPTuner=3 MetisTuner=1 SMAC=1"
 
 quality() {
@@ -65,28 +67,52 @@ several() {
 
 cost() {
   echo "Microseconds of processor time: the median suggestion beside so many random trials, and the mean told trial."
+  echo "x Random: the figure before it as a ratio to Random's of this run."
   echo
-  echo "| tuner | parameters | 100 | 1,000 | 10,000 | 100,000 trials | tell |"
-  echo "| --- | --- | --- | --- | --- | --- | --- |"
+  echo "| tuner | parameters | 100 | 1,000 | 10,000 | 100,000 trials | x Random | tell | x Random |"
+  echo "| --- | --- | --- | --- | --- | --- | --- | --- | --- |"
+  base=
   for entry in $tuners TPE:apart; do
     name=${entry%=*}
     args='{}'
     [ "$name" != TPE:apart ] || { name=TPE args='{"tpe_args":{"multivariate":false}}'; }
     rows=$("$tool" tuner="$name" args="$args" cost=1 | tr -d , | awk -v name="${entry%=*}" '{
       asks[$1] = asks[$1] " " $6 " |"; tell[$1] = $9 }
-      END { for (d in asks) printf "| %s | %s |%s %s |\n", name, d, asks[d], tell[d] }')
+      END { for (d in asks) printf "| %s | %s |%s %s |\n", name, d, asks[d], tell[d] }' | sort -t'|' -k3n)
+    [ -n "$base" ] || base=$(echo "$rows" | awk '{ printf "%s %s ", $12, $14 }')
+    rows=$(echo "$rows" | awk -v base="$base" '{ split(base, b, " "); n = 2 * NR
+      printf "| %s | %s | %s | %s | %s | %s | %.1f | %s | %.1f |\n",
+        $2, $4, $6, $8, $10, $12, $12 / b[n - 1], $14, $14 / b[n] }')
     [ "$entry" != TPE=10 ] || ours=$rows
     echo "$rows"
   done
   [ -z "${PEER_PYTHON:-}" ] || for dimensions in 10 40; do
     times=$("$PEER_PYTHON" bench/peer_ask.py "$dimensions" 100 1000 10000 | awk '{ printf "%s ", $3 }')
     echo "$dimensions $times" | awk '{
-      printf "| Optuna TPE, multivariate | %s | %s | %s | %s | | |\n", $1, $2, $3, $4 }'
+      printf "| Optuna TPE, multivariate | %s | %s | %s | %s | | | | |\n", $1, $2, $3, $4 }'
     echo "$ours" | awk -v d="$dimensions" -v times="$times" '$4 == d { split(times, peer, " ")
-      printf "| Optuna x TPE | %s | %.0f | %.0f | %.0f | | |\n", d, peer[1] / $6, peer[2] / $8, peer[3] / $10 }'
+      printf "| Optuna x TPE | %s | %.0f | %.0f | %.0f | | | | |\n", d, peer[1] / $6, peer[2] / $8, peer[3] / $10 }'
   done
   echo
+  rebuild
   several_cost
+}
+
+rebuild() {
+  echo "A tuner rebuilt from 100,000 trials: seconds of processor time up to its first answer, the mean told trial in"
+  echo "microseconds, and the memory that it holds, without the trials themselves. x Random: as above."
+  echo
+  echo "| tuner | parameters | tell | rebuild | x Random | MB | x Random |"
+  echo "| --- | --- | --- | --- | --- | --- | --- |"
+  base=
+  for entry in $tuners $rebuilt_too; do
+    name=${entry%=*}
+    rows=$("$tool" tuner="$name" rebuild=1 | tr -d ,)
+    [ -n "$base" ] || base=$(echo "$rows" | awk '{ printf "%s %s ", $9, $12 }')
+    echo "$rows" | awk -v name="$name" -v base="$base" '{ split(base, b, " "); n = 2 * NR
+      printf "| %s | %s | %s | %s | %.1f | %s | %.1f |\n", name, $1, $6, $9, $9 / b[n - 1], $12, $12 / b[n] }'
+  done
+  echo
 }
 
 several_cost() {
