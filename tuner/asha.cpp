@@ -13,6 +13,7 @@ namespace autotune {
 namespace {
 
 constexpr double random_fraction = 1.0 / 3;  // as BOHB's default
+constexpr std::size_t compared_max = 25;     // good ones, and as many new ones
 
 struct Place {
   std::size_t rung = 0;
@@ -40,6 +41,7 @@ std::optional<Place> place_of(const Trial& trial, std::size_t rungs) {
 // --- one rung -----------------------------------------------------------------------------------
 
 void AshaRung::add(double loss, std::int64_t config) {
+  arrived_.push_back(config);
   auto number = static_cast<std::int64_t>(size());
   Entry entry{loss, number, config};
   // It joins the better half where it belongs there; then one moves over if the sizes want it.
@@ -86,13 +88,34 @@ std::optional<std::int64_t> AshaRung::promotable(const std::unordered_set<std::i
   return std::nullopt;
 }
 
+bool AshaRung::has_room(const std::unordered_set<std::int64_t>& running) const {
+  return promoted_.size() + running.size() < size() / static_cast<std::size_t>(eta_);
+}
+
+std::vector<std::int64_t> AshaRung::waiting(const std::unordered_set<std::int64_t>& running,
+                                            std::size_t most) const {
+  std::vector<std::int64_t> configs;
+  auto take = [&](std::int64_t config) {
+    if (!promoted_.contains(config) && !running.contains(config))
+      configs.push_back(config);
+  };
+  for (const auto* part : {&ready_, &rest_})
+    for (auto entry = part->begin(); entry != part->end() && configs.size() < most; ++entry)
+      take(entry->config);
+  for (auto config = arrived_.rbegin(); config != arrived_.rend() && configs.size() < 2 * most;
+       ++config)
+    take(*config);
+  return configs;
+}
+
 // --- the tuner ----------------------------------------------------------------------------------
 
 AshaTuner::AshaTuner(Space space, std::int64_t seed, AshaOptions options)
     : seed_(seed),
       seen_(std::move(space)),
-      with_model_(options.model),
-      model_(seen_.space(), BudgetModelOptions{}) {
+      sampler_(options.sampler),
+      model_(seen_.space(), BudgetModelOptions{}),
+      process_(seen_.space(), options.budget_min, options.budget_max) {
   auto s_max = deepest_bracket(options.budget_max, options.budget_min, options.eta);
   for (const auto& rung : plan_bracket(options.budget_max, options.eta, s_max, s_max)) {
     budgets_.push_back(rung.budget);
@@ -104,18 +127,42 @@ std::optional<Point> AshaTuner::fresh(Sequence trial, std::span<const Trial> run
   const auto& space = seen_.space();
   auto rng = rng_for(seed_, trial);
   auto taken = seen_.with(running);
-  bool by_chance = !with_model_ || rng.uniform() < random_fraction || !model_.budget();
-  auto point = by_chance ? space.sample_point(rng) : model_.propose(running, taken, rng);
+  bool by_chance = sampler_ == AshaOptions::Sampler::random || rng.uniform() < random_fraction;
+  if (sampler_ == AshaOptions::Sampler::process && !by_chance && process_.speaks())
+    return process_.propose(running, taken, rng);
+  bool by_density = sampler_ == AshaOptions::Sampler::density && !by_chance && model_.budget();
+  auto point = by_density ? model_.propose(running, taken, rng) : space.sample_point(rng);
   return taken.free_from(std::move(point), [&] { return space.sample_point(rng); });
+}
+
+std::optional<std::int64_t> AshaTuner::next_of(std::size_t rung,
+                                               const std::unordered_set<std::int64_t>& running,
+                                               bool anyone) const {
+  const auto& here = rungs_[rung];
+  bool stuck = anyone && !here.any_promoted();
+  if (sampler_ != AshaOptions::Sampler::process || stuck || !process_.speaks())
+    return here.promotable(running, stuck);
+  if (!here.has_room(running))
+    return std::nullopt;
+  auto configs = here.waiting(running, compared_max);
+  std::vector<Point> points;
+  for (auto config : configs)
+    points.push_back(seen_.space().point_of(parameters_of(config)).value());
+  auto expected = process_.expected(points);
+  auto best = std::min_element(expected.begin(), expected.end()) - expected.begin();
+  return configs.empty() ? std::nullopt : std::optional(configs[static_cast<std::size_t>(best)]);
+}
+
+Value AshaTuner::parameters_of(std::int64_t config) const {
+  return parse_json(parameters_.at(config)).value();
 }
 
 std::optional<Ask> AshaTuner::promotion(const Running& running, bool anyone) const {
   for (auto rung = rungs_.size() - 1; rung-- > 0;) {
-    bool stuck = anyone && !rungs_[rung].any_promoted();
-    auto config = rungs_[rung].promotable(running[rung + 1], stuck);
+    auto config = next_of(rung, running[rung + 1], anyone);
     if (!config)
       continue;
-    return Suggestion{with_budget(parameters_.at(*config), budgets_[rung + 1]),
+    return Suggestion{with_budget(parameters_of(*config), budgets_[rung + 1]),
                       lineage_of(rung + 1, *config)};
   }
   return std::nullopt;
@@ -145,8 +192,11 @@ void AshaTuner::tell(const Trial& ended) {
   auto loss = loss_of(ended);
   if (auto point = seen_.space().point_of(ended.parameters)) {
     seen_.add(*point);
-    if (loss && with_model_)
-      model_.tell(std::move(*point), budget_of(ended.parameters).value_or(budgets_.back()), *loss);
+    auto budget = budget_of(ended.parameters).value_or(budgets_.back());
+    if (loss && sampler_ == AshaOptions::Sampler::process)
+      process_.tell(*point, budget, *loss);
+    if (loss && sampler_ == AshaOptions::Sampler::density)
+      model_.tell(std::move(*point), budget, *loss);
   }
   auto place = place_of(ended, rungs_.size());
   if (!place)
@@ -158,7 +208,7 @@ void AshaTuner::tell(const Trial& ended) {
   if (!loss || known != (rung > 0))
     return;
   if (rung == 0)
-    parameters_.emplace(config, ended.parameters);
+    parameters_.emplace(config, to_json(ended.parameters));
   rungs_[rung].add(*loss, config);
 }
 

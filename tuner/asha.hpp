@@ -5,6 +5,7 @@
 #include <functional>
 #include <optional>
 #include <set>
+#include <string>
 #include <string_view>
 #include <unordered_map>
 #include <unordered_set>
@@ -12,6 +13,7 @@
 #include <vector>
 
 #include "tuner/budget_model.hpp"
+#include "tuner/budget_process.hpp"
 #include "tuner/seen_points.hpp"
 #include "tuner/trial_budget.hpp"
 #include "tuner/tuner.hpp"
@@ -19,10 +21,17 @@
 namespace autotune {
 
 struct AshaOptions {
+  /// Where two of three new configurations come from.
+  enum class Sampler {
+    random,   ///< the prior
+    density,  ///< BudgetModel
+    process,  ///< BudgetProcess, which also says who goes on
+  };
+
   std::int64_t budget_min = 1;   ///< of a new configuration; >= 1
   std::int64_t budget_max = 81;  ///< of the topmost rung; >= budget_min
   std::int64_t eta = 3;          ///< one in eta goes on, with eta times the budget; >= 2
-  bool model = false;  ///< two of three new configurations by BudgetModel instead of by chance
+  Sampler sampler = Sampler::random;
 };
 
 /// One rung: who ended there with a value, who of them is among the best 1/eta, who went on.
@@ -37,6 +46,11 @@ class AshaRung {
   std::optional<std::int64_t> promotable(const std::unordered_set<std::int64_t>& running,
                                          bool anyone) const;
   bool any_promoted() const { return !promoted_.empty(); }
+  /// True where fewer than floor(size / eta) have gone on, `running` of them being under way.
+  bool has_room(const std::unordered_set<std::int64_t>& running) const;
+  /// Of those that neither went on nor are in `running`: the best ones and the newest, `most` of each.
+  std::vector<std::int64_t> waiting(const std::unordered_set<std::int64_t>& running,
+                                    std::size_t most) const;
 
  private:
   struct Entry {
@@ -52,6 +66,7 @@ class AshaRung {
   std::set<Entry> top_;    // the best floor(size / eta)
   std::set<Entry> rest_;   // the others
   std::set<Entry> ready_;  // of the top, those that did not go on
+  std::vector<std::int64_t> arrived_;
   std::unordered_set<std::int64_t> promoted_;
 };
 
@@ -63,16 +78,18 @@ class AshaRung {
 ///
 /// Differences from the paper: rungs are counted from budget_max down, as in Hyperband, so that the
 /// topmost is budget_max itself; a trial starts from scratch; a trial without a value does not
-/// count. Two of three new
-/// configurations come from BOHB's model (see BudgetModel; Klein et al. 2020, Model-Based
-/// Asynchronous Hyperparameter Optimization, do the like with a Gaussian process), all of them from
-/// the prior where `model` is false, as in the paper. A finite space ends when
+/// count. A finite space ends when
 /// all its points have been started and nothing more can go on; the best of a rung that is too
 /// small for a promotion then goes on nevertheless, so that something reaches budget_max.
 ///
+/// New configurations come from the prior, as in the paper, or by `sampler` two of three from a model: a density (see
+/// BudgetModel), or a Gaussian process over configurations and budgets (see BudgetProcess). The process also chooses who
+/// goes on: as many as the rule lets through, but those of which it expects most at budget_max, which need not be the
+/// best so far where short trials mislead (after Wistuba, Kadra, Grabocka 2022, Supervising the Multi-Fidelity Race of
+/// Hyperparameter Configurations, there one step of training at a time).
+///
 /// Its state is a fold over told trials, by their lineage ("rung.configuration", the configuration
-/// being the sequence number of its first trial). An ask or a tell costs O(log n), and with `model` what
-/// BudgetModel costs.
+/// being the sequence number of its first trial). An ask or a tell costs O(log n), and with a model what that costs.
 class AshaTuner : public Tuner {
  public:
   AshaTuner(Space space, std::int64_t seed, AshaOptions options);
@@ -88,15 +105,21 @@ class AshaTuner : public Tuner {
   using Running = std::vector<std::unordered_set<std::int64_t>>;
 
   std::optional<Ask> promotion(const Running& running, bool anyone) const;
+  /// Who shall go on from a rung, if anyone shall.
+  std::optional<std::int64_t> next_of(std::size_t rung,
+                                      const std::unordered_set<std::int64_t>& running,
+                                      bool anyone) const;
   std::optional<Point> fresh(Sequence trial, std::span<const Trial> running) const;
+  Value parameters_of(std::int64_t config) const;
 
   std::int64_t seed_;
   SeenPoints seen_;
-  bool with_model_;
+  AshaOptions::Sampler sampler_;
   BudgetModel model_;
+  BudgetProcess process_;
   std::vector<std::int64_t> budgets_;  // by rung, ascending
   std::vector<AshaRung> rungs_;
-  std::unordered_map<std::int64_t, Value> parameters_;
+  std::unordered_map<std::int64_t, std::string> parameters_;  // as JSON: a tenth of the memory
 };
 
 }  // namespace autotune

@@ -7,6 +7,7 @@
 
 #include "tuner/brackets.hpp"
 #include "tuner/budget_model.hpp"
+#include "tuner/budget_process.hpp"
 #include "tuner/seen_points.hpp"
 #include "tuner/trial_budget.hpp"
 #include "tuner/tuner.hpp"
@@ -19,12 +20,13 @@ struct BohbOptions {
   std::int64_t eta = 3;              ///< >= 2
   double random_fraction = 1.0 / 3;  ///< of new configurations drawn from the prior
   BudgetModelOptions model = {};
+  bool process = false;  ///< BudgetProcess instead of BudgetModel
 };
 
 /// BOHB (Falkner, Klein, Hutter 2018, BOHB: Robust and Efficient Hyperparameter Optimization at
 /// Scale, algorithm 2): the brackets of Hyperband (see Brackets), in which a new configuration is
 /// drawn from the prior with chance `random_fraction`, else proposed by the model (see BudgetModel,
-/// also for what differs from the paper's).
+/// also for what differs from the paper's), or by a Gaussian process over configurations and budgets (see BudgetProcess).
 ///
 /// What differs from NNI's, and why:
 /// - Every budget has a model of its own, as in the paper. NNI files each result under the sequence
@@ -47,6 +49,7 @@ class BohbTuner : public Tuner {
   std::optional<std::int64_t> model_budget() const { return model_.budget(); }
 
  private:
+  bool speaks() const { return options_.process ? process_.speaks() : model_.budget().has_value(); }
   std::optional<Point> draw(Sequence trial, std::span<const Trial> running) const;
 
   std::int64_t seed_;
@@ -54,6 +57,7 @@ class BohbTuner : public Tuner {
   Brackets brackets_;
   SeenPoints seen_;
   BudgetModel model_;
+  BudgetProcess process_;
 };
 
 }  // namespace autotune

@@ -11,7 +11,7 @@ namespace {
 
 constexpr std::size_t step_max = 64;      // trials between two milestones
 constexpr std::size_t running_max = 256;  // the newest so many running trials take part
-constexpr std::size_t fit_max = 150;
+constexpr std::size_t fitted_max = 150;
 constexpr int rough_evaluations = 40;
 constexpr int fine_evaluations = 12;
 constexpr double sigmas = 8;  // of a normal's range
@@ -46,7 +46,8 @@ double unit_of(const Dimension& d, double feature) {
 
 }  // namespace
 
-GpModel::GpModel(Space space, Smoothness smoothness, double noise_min) : space_(std::move(space)) {
+GpModel::GpModel(Space space, Smoothness smoothness, double noise_min, std::size_t rows_max)
+    : space_(std::move(space)), rows_max_(rows_max) {
   shape_.smoothness = smoothness;
   shape_.noise_min = noise_min;
   for (const auto& d : space_.dimensions())
@@ -83,9 +84,9 @@ void GpModel::add(const Point& point, std::optional<double> loss) {
 std::vector<std::size_t> GpModel::rows_at(std::size_t told) const {
   std::vector<std::size_t> all(told);
   std::iota(all.begin(), all.end(), 0);
-  if (told <= rows_max)
+  if (told <= rows_max_)
     return all;
-  auto newest = told - rows_max / 2;
+  auto newest = told - rows_max_ / 2;
   std::vector<std::size_t> rows(all.begin() + static_cast<std::ptrdiff_t>(newest), all.end());
   all.resize(newest);
   auto better = [&](std::size_t a, std::size_t b) {
@@ -93,7 +94,7 @@ std::vector<std::size_t> GpModel::rows_at(std::size_t told) const {
     return has != told_[b].has_value() ? has : has && *told_[a] < *told_[b];
   };
   std::stable_sort(all.begin(), all.end(), better);
-  all.resize(rows_max - rows.size());
+  all.resize(rows_max_ - rows.size());
   std::sort(all.begin(), all.end());
   all.insert(all.end(), rows.begin(), rows.end());
   return all;
@@ -136,6 +137,7 @@ KernelScales GpModel::fitted(std::size_t told, KernelScales start, int evaluatio
   auto values = fit_for_process(rows);
   std::vector<std::size_t> order(rows.size());
   std::iota(order.begin(), order.end(), 0);
+  auto fit_max = std::min(fitted_max, rows_max_ / 2);
   if (order.size() > fit_max) {  // the best, and others evenly over the ranks
     std::stable_sort(order.begin(), order.end(),
                      [&](auto a, auto b) { return values[a] < values[b]; });

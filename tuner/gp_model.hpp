@@ -23,17 +23,15 @@ using Features = std::vector<double>;
 /// - A trial without a value stands with the worst loss, so that a region that fails isn't asked
 ///   forever.
 /// - The scales are fitted at milestones, every 2^k trials at 16 * 2^k and at most every 64, from
-///   at most 150 trials; the milestones at powers of two start from the prior and the others from
+///   at most 150 trials (and half of rows_max); the milestones at powers of two start from the prior and the others from
 ///   them. So everything is a function of the told trials in their order, and a rebuild costs two fits.
-/// - At most `rows_max` trials take part, at each milestone the best and the newest, besides those
+/// - At most rows_max trials take part, at each milestone the best and the newest, besides those
 ///   told since.
 ///
 /// Not for use by two threads at once: what is computed on demand is kept.
 class GpModel {
  public:
-  static constexpr std::size_t rows_max = 1000;
-
-  GpModel(Space space, Smoothness smoothness, double noise_min);
+  GpModel(Space space, Smoothness smoothness, double noise_min, std::size_t rows_max = 1000);
 
   void add(const Point& point, std::optional<double> loss);
   /// Trials with a value.
@@ -60,6 +58,7 @@ class GpModel {
   void rebuild(std::size_t milestone) const;
 
   Space space_;
+  std::size_t rows_max_;
   KernelShape shape_;
   std::vector<double> features_;             // [trial][dimension]
   std::vector<std::optional<double>> told_;  // by trial

@@ -61,7 +61,16 @@ std::vector<ArgumentInfo> bohb_arguments() {
        .most = 1},
       positive_argument("bandwidth_factor", 3.0, "Draws are so much wider than the model.", 9999),
       positive_argument("min_bandwidth", 1e-3,
-                        "Least width of a kernel; the range of a parameter is 1.", 9999)};
+                        "Least width of a kernel; the range of a parameter is 1.", 9999),
+      {.name = "sampler",
+       .kind = K::word,
+       .meaning =
+           "What proposes new configurations: densities of good and bad ones (the paper's), or "
+           "a Gaussian process over parameters and budgets. null: density where an argument "
+           "is given that speaks of it (min_points_in_model, top_n_percent, num_samples, "
+           "bandwidth_factor, min_bandwidth), else gp.",
+       .words = {"density", "gp"},
+       .nullable = true}};
 }
 
 AlgorithmInfo advisor_row(std::string name) {
@@ -97,17 +106,21 @@ AlgorithmInfo asha_row() {
        .most = 9999},
       {.name = "sampler",
        .kind = ArgumentKind::word,
-       .fallback = std::string("random"),
-       .meaning = "Where new configurations come from: chance, or BOHB's model with a third "
-                  "of chance.",
-       .words = {"random", "model"}}};
+       .fallback = std::string("gp"),
+       .meaning = "Where new configurations come from: chance (the paper's), or with a third of "
+                  "chance BOHB's densities (model) or a Gaussian process over parameters and "
+                  "budgets (gp), which also chooses who goes on, by what it expects at max_budget.",
+       .words = {"random", "model", "gp"}}};
   row.make_tuner = [](const TunerSetting& s) {
     AshaOptions options;
     options.budget_max = s.arguments.integer("max_budget");
     options.budget_min = std::min(s.arguments.integer("min_budget"), options.budget_max);
     bool other = s.arguments.given("reduction_factor") && !s.arguments.given("eta");
     options.eta = s.arguments.integer(other ? "reduction_factor" : "eta");
-    options.model = s.arguments.word("sampler") == "model";
+    auto sampler = s.arguments.word("sampler");
+    if (sampler != "random")
+      options.sampler =
+          sampler == "gp" ? AshaOptions::Sampler::process : AshaOptions::Sampler::density;
     return std::make_unique<AshaTuner>(s.space, s.seed, options);
   };
   return row;
@@ -135,6 +148,11 @@ AlgorithmInfo bohb_row() {
     options.random_fraction = a.real("random_fraction");
     options.model.bandwidth_factor = a.real("bandwidth_factor");
     options.model.min_bandwidth = a.real("min_bandwidth");
+    bool says_density = false;
+    for (const char* name : {"min_points_in_model", "top_n_percent", "num_samples",
+                             "bandwidth_factor", "min_bandwidth"})
+      says_density = says_density || a.given(name);
+    options.process = a.given("sampler") ? a.word("sampler") == "gp" : !says_density;
     return std::make_unique<BohbTuner>(s.space, s.seed, options);
   };
   return row;

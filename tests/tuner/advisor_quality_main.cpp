@@ -1,6 +1,7 @@
 // advisor_quality: the regret of algorithms that hand out budgets, by epochs spent, beside random
 // search with the full budget.
-//   advisor_quality [seeds=20] [trials=300] [only=BOHB]
+//   advisor_quality [seeds=20] [trials=300] [part=100] [only=BOHB] [on=bowl]
+#include <algorithm>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
@@ -23,46 +24,77 @@ constexpr Contender contenders[] = {
     {"Hyperband", "Hyperband", R"({"R": 81})"},
     {"ASHA", "ASHA", R"({"max_budget": 81})"},
     {"ASHA, sampler model", "ASHA", R"({"max_budget": 81, "sampler": "model"})"},
+    {"ASHA, sampler gp", "ASHA", R"({"max_budget": 81, "sampler": "gp"})"},
+    {"BOHB, sampler gp", "BOHB", R"({"max_budget": 81, "sampler": "gp"})"},
+    {"ASHA, from 3", "ASHA", R"({"min_budget": 3, "max_budget": 81})"},
+    {"ASHA, from 9", "ASHA", R"({"min_budget": 9, "max_budget": 81})"},
+    {"ASHA, from 27", "ASHA", R"({"min_budget": 27, "max_budget": 81})"},
     {"BOHB", "BOHB", R"({"max_budget": 81})"},
 };
+
+/// Prints what is reached on one problem. `part`: the run is cut off there (percent of random's epochs).
+void report(const CurveProblem& problem, const char* only, int seeds, std::int64_t trials,
+            std::int64_t part) {
+  auto whole = trials * epochs_max;
+  std::vector<std::int64_t> marks;
+  for (std::int64_t percent = 1; percent <= 100; ++percent)
+    marks.push_back(whole * percent / 100);
+  std::printf("%s (optimum %.4f, median %.4f)\n", problem.name.c_str(), problem.optimum,
+              problem.median);
+  std::printf(
+      "  of the best 1/300, among the best third after 1, 3, 9, 27 epochs, and after all of "
+      "these:");
+  for (double share : kept_by_ranks(problem, {1, 3, 9, 27}))
+    std::printf(" %.2f", share);
+  std::printf("\n");
+  double random = 0;
+  for (const auto& c : contenders) {
+    bool baseline = &c == contenders;
+    if (!baseline &&
+        (*only == 0x3d ? std::string(c.title) != only + 1 : std::strstr(c.title, only) == nullptr))
+      continue;
+    if (!baseline)
+      marks.resize(static_cast<std::size_t>(part));
+    auto regrets = mean_regrets(problem, c.name, c.args, seeds, marks);
+    if (baseline)
+      random = regrets.back();
+    std::size_t reached = 0;
+    while (reached < marks.size() && regrets[reached] > random)
+      ++reached;
+    std::printf("  %-20s regret at 10%% %.4f, 20%% %.4f, %zu%% %.4f; random's final at ", c.title,
+                regrets[9], regrets[19], marks.size(), regrets.back());
+    if (reached < marks.size())
+      std::printf("%zu%%\n", reached + 1);
+    else
+      std::printf("never\n");
+    std::fflush(stdout);
+  }
+}
 
 }  // namespace
 
 int main(int argc, char** argv) {
   int seeds = 20;
   std::int64_t trials = 300;
+  std::int64_t part = 100;
   const char* only = "";
+  const char* on = "";
   for (int i = 1; i < argc; ++i) {
     if (std::strncmp(argv[i], "seeds=", 6) == 0)
       seeds = std::atoi(argv[i] + 6);
     if (std::strncmp(argv[i], "trials=", 7) == 0)
       trials = std::atoi(argv[i] + 7);
+    if (std::strncmp(argv[i], "part=", 5) == 0)
+      part = std::clamp(std::atoi(argv[i] + 5), 20, 100);
     if (std::strncmp(argv[i], "only=", 5) == 0)
       only = argv[i] + 5;
+    if (std::strncmp(argv[i], "on=", 3) == 0)
+      on = argv[i] + 3;
   }
-  auto whole = trials * epochs_max;
-  std::vector<std::int64_t> marks;
-  for (std::int64_t part = 1; part <= 100; ++part)
-    marks.push_back(whole * part / 100);
-  for (const auto& problem : curve_problems()) {
-    std::printf("%s (optimum %.4f, median %.4f)\n", problem.name.c_str(), problem.optimum,
-                problem.median);
-    double random = 0;
-    for (const auto& c : contenders) {
-      if (&c != contenders && std::strstr(c.title, only) == nullptr)
-        continue;
-      auto regrets = mean_regrets(problem, c.name, c.args, seeds, marks);
-      if (&c == contenders)
-        random = regrets.back();
-      std::size_t reached = 0;
-      while (reached < marks.size() && regrets[reached] > random)
-        ++reached;
-      std::printf("  %-20s regret at 10%% %.4f, 20%% %.4f, 100%% %.4f; random's final at ", c.title,
-                  regrets[9], regrets[19], regrets[99]);
-      if (reached < marks.size())
-        std::printf("%zu%%\n", reached + 1);
-      else
-        std::printf("never\n");
-    }
+  for (auto* set : {&curve_problems, &held_out_curve_problems}) {
+    std::printf("%s\n", set == &curve_problems ? "-- seen" : "-- held out");
+    for (const auto& problem : set())
+      if (std::strstr(problem.name.c_str(), on) != nullptr)
+        report(problem, only, seeds, trials, part);
   }
 }

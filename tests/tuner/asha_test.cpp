@@ -1,5 +1,6 @@
 #include "tuner/asha.hpp"
 
+#include <cmath>
 #include <map>
 
 #include <catch2/catch.hpp>
@@ -20,8 +21,11 @@ double x_of(const Trial& trial) { return trial.parameters.find("x")->to_double()
 
 void small_is_good(Trial& trial) { trial.final_value = x_of(trial); }
 
-std::unique_ptr<Tuner> asha(const std::string& args = R"({"max_budget": 9})",
+/// The paper's, unless `args` name a sampler.
+std::unique_ptr<Tuner> asha(std::string args = R"({"max_budget": 9})",
                             const SearchSpace& space = line) {
+  if (args.find("sampler") == std::string::npos)
+    args.insert(1, R"("sampler": "random", )");
   return make("ASHA", space, 5, args, GOAL_MINIMIZE);
 }
 
@@ -112,7 +116,8 @@ TEST_CASE("failed trials of any rung hold nothing up", "[asha]") {
 }
 
 TEST_CASE("no configuration goes on twice, with many workers and late results", "[asha]") {
-  auto args = GENERATE(R"({"max_budget": 81, "sampler": "model"})", R"({"max_budget": 81})");
+  auto args = GENERATE(R"({"max_budget": 81, "sampler": "model"})",
+                       R"({"max_budget": 81, "sampler": "gp"})", R"({"max_budget": 81})");
   auto tuner = asha(args);
   auto trials = drive(*tuner, 400, 64, 3, small_is_good);
   std::set<std::string> lineages;
@@ -148,4 +153,48 @@ TEST_CASE("with its model ASHA draws near what was good", "[asha]") {
   };
   CHECK(mean_of_last(R"({"sampler": "random"})") > 0.35);
   CHECK(mean_of_last(R"({"sampler": "model"})") < 0.3);  // a third by chance, of 0.5 on average
+}
+
+namespace {
+
+/// After one epoch small x are ahead, after nine those around 0.8.
+void deceive(Trial& trial) {
+  auto budget = budget_of(trial.parameters).value();
+  double end = std::pow(x_of(trial) - 0.8, 2);
+  trial.final_value = budget == 1 ? x_of(trial) : budget == 3 ? 0.5 * x_of(trial) + end : end;
+}
+
+double best_whole(const std::string& args) {
+  double best = 1;
+  for (const auto& trial : drive(*asha(args), 90, 4, 3, deceive))
+    if (budget_of(trial.parameters) == 9)
+      best = std::min(best, *trial.final_value);
+  return best;
+}
+
+}  // namespace
+
+TEST_CASE("with its process ASHA lets through what short trials hide", "[asha]") {
+  CHECK(best_whole(R"({"max_budget": 9, "sampler": "random"})") > 0.01);
+  CHECK(best_whole(R"({"max_budget": 9, "sampler": "gp"})") < 0.001);
+}
+
+TEST_CASE("with its process one in eta goes on, no more", "[asha]") {
+  auto counts =
+      by_budget(drive(*asha(R"({"max_budget": 9, "sampler": "gp"})"), 130, 1, 3, deceive));
+  CHECK(counts[1] >= 85);
+  CHECK(counts[3] == counts[1] / 3);
+  CHECK(counts[9] == counts[3] / 3);
+}
+
+TEST_CASE("the process is ASHA's default", "[asha]") {
+  auto texts = [](const std::unique_ptr<Tuner>& tuner) {
+    std::vector<std::string> texts;
+    for (const auto& trial : drive(*tuner, 40, 2, 3, deceive))
+      texts.push_back(to_json(trial.parameters));
+    return texts;
+  };
+  auto unnamed = texts(make("ASHA", line, 5, R"({"max_budget": 9})", GOAL_MINIMIZE));
+  CHECK(unnamed == texts(asha(R"({"max_budget": 9, "sampler": "gp"})")));
+  CHECK(unnamed != texts(asha()));
 }

@@ -175,3 +175,20 @@ TEST_CASE("the manual's arguments of BOHB are taken, whole numbers for reals too
   CHECK(check_algorithms(spec_of("BOHB", R"({"top_n_percent": 100, "eta": 1})"), plane).size() ==
         2);
 }
+
+TEST_CASE("BOHB asks the process unless an argument speaks of its densities", "[bohb]") {
+  auto texts = [](const std::string& args) {
+    std::vector<std::string> texts;
+    auto tuner = make("BOHB", plane, 5, args, GOAL_MINIMIZE);
+    for (const auto& trial : drive(*tuner, 60, 2, 3, [](Trial& t) { t.final_value = x_of(t); }))
+      texts.push_back(to_json(trial.parameters));
+    return texts;
+  };
+  auto gp = texts(R"({"sampler": "gp"})");
+  CHECK(texts("{}") == gp);
+  CHECK(texts(R"({"random_fraction": 0.3333333333333333, "sampler": null})") == gp);
+  auto density = texts(R"({"sampler": "density"})");
+  CHECK(density != gp);
+  CHECK(texts(R"({"top_n_percent": 15})") == density);
+  CHECK(texts(R"({"num_samples": 64, "sampler": "gp"})") == gp);
+}

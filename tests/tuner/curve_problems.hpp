@@ -29,6 +29,15 @@ inline constexpr std::int64_t epochs_max = 81;
 
 const std::vector<CurveProblem>& curve_problems();
 
+/// Problems on which nothing was chosen: they were written before the constants that they check.
+const std::vector<CurveProblem>& held_out_curve_problems();
+
+/// How far the ranks of short trials can be trusted: of those among the best 1/300 of random
+/// configurations after epochs_max, the share that is among the best third after each of `budgets`, and (last) that is
+/// so after all of them, as who is halved away at one does not come to the next.
+std::vector<double> kept_by_ranks(const CurveProblem& problem,
+                                  const std::vector<std::int64_t>& budgets);
+
 /// One run of an algorithm by 8 workers: how its regret falls with the epochs spent.
 struct CurveRun {
   /// (epochs of all trials started by then, regret of the best that ended with epochs_max)
