@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <map>
 
 #include "cli/columns.hpp"
 #include "cli/json_output.hpp"
@@ -74,18 +75,22 @@ Result<FrontTrials> read_front(StoreReader& store, const std::string& experiment
   if (!front)
     return tl::unexpected(front.error());
   FrontTrials found;
-  for (auto sequence : front->trials) {
-    auto trial = store.trial(experiment_id, sequence);
-    if (!trial)
-      return tl::unexpected(trial.error());
-    found.trials.push_back(*std::move(trial));
-  }
   if (front->nearest) {
     auto trial = store.trial(experiment_id, *front->nearest);
     if (!trial)
       return tl::unexpected(trial.error());
     found.nearest = *std::move(trial);
   }
+  if (front->trials.empty())
+    return found;
+  auto all = store.trials(experiment_id);  // one by one a front of thousands takes seconds
+  if (!all)
+    return tl::unexpected(all.error());
+  std::map<Sequence, pb::TrialSummary*> by_sequence;
+  for (auto& trial : *all)
+    by_sequence.emplace(trial.sequence(), &trial);
+  for (auto sequence : front->trials)
+    found.trials.push_back(std::move(*by_sequence.at(sequence)));
   return found;
 }
 

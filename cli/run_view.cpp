@@ -174,27 +174,22 @@ void RunView::rank(const Row& row) {
       (!best_ || standing.losses.front() < best_->loss))
     best_ = BestTrial{row.sequence, scores.values.front(), standing.losses.front(),
                       row.parameters_json};
-  if (is_plain(objective_) || !front_.offer(row.sequence, std::move(standing)))
+  if (is_plain(objective_))
     return;
-  std::map<std::int64_t, pb::TrialSummary> members;
-  for (const auto& member : front_.members())
-    if (auto known = members_.find(member.sequence); known != members_.end())
-      members.insert(std::move(*known));
-  auto& trial = members[row.sequence];
+  auto change = front_.offer(row.sequence, std::move(standing));
+  for (auto left : change.left)
+    members_.erase(left);
+  if (!change.joined)
+    return;
+  auto& trial = members_[row.sequence];
   trial.set_sequence(row.sequence);
   trial.set_id(row.id);
   trial.set_parameters_json(row.parameters_json);
   *trial.mutable_final_metrics() = row.finals;
-  members_ = std::move(members);
 }
 
 bool RunView::on_front(std::int64_t sequence) const {
-  auto found = members_.find(sequence);
-  return found != members_.end() && is_feasible_front();
-}
-
-bool RunView::is_feasible_front() const {
-  return !front_.members().empty() && front_.members().front().standing.breach == 0;
+  return front_.feasible() && members_.contains(sequence);
 }
 
 void RunView::recount() {
@@ -348,16 +343,12 @@ std::string RunView::heading() const {
 }
 
 std::string RunView::nearest_line() const {
-  const auto& members = front_.members();
-  auto first = std::min_element(members.begin(), members.end(), [](const auto& a, const auto& b) {
-    return a.standing.losses.front() < b.standing.losses.front();
-  });
-  const auto& nearest = members_.at(first->sequence);
+  const auto& nearest = members_.at(front_.sequences().front());
   return nearest_text(objective_, nearest.sequence(), nearest.final_metrics());
 }
 
 std::string RunView::best_line(const std::function<std::string(const std::string&)>& bold) const {
-  if (!members_.empty() && !is_feasible_front())
+  if (!members_.empty() && !front_.feasible())
     return nearest_line();
   if (objective_.has_several_goals())
     return members_.empty() ? "front -" : bold("front: ") + trials_text(members_.size());
@@ -368,7 +359,7 @@ std::string RunView::best_line(const std::function<std::string(const std::string
 }
 
 std::string RunView::outcome(const std::string& id, std::size_t rows_max) const {
-  if (!members_.empty() && !is_feasible_front())
+  if (!members_.empty() && !front_.feasible())
     return nearest_line() + "\n";
   if (!objective_.has_several_goals())
     return best_ ? "best: trial " + std::to_string(best_->sequence) + " with " +
@@ -377,18 +368,15 @@ std::string RunView::outcome(const std::string& id, std::size_t rows_max) const 
                  : "";
   if (members_.empty())
     return "";
-  auto members = front_.members();
-  std::stable_sort(members.begin(), members.end(), [](const auto& a, const auto& b) {
-    return a.standing.losses.front() < b.standing.losses.front();
-  });
+  const auto sequences = front_.sequences();
   std::vector<pb::TrialSummary> trials;
-  for (std::size_t i = 0; i < std::min(members.size(), rows_max); ++i)
-    trials.push_back(members_.at(members[i].sequence));
+  for (std::size_t i = 0; i < std::min(sequences.size(), rows_max); ++i)
+    trials.push_back(members_.at(sequences[i]));
   std::ostringstream out;
-  out << "front: " << trials_text(members.size()) << "\n";
+  out << "front: " << trials_text(sequences.size()) << "\n";
   print_front(objective_, trials, "  ", out);
-  if (members.size() > trials.size())
-    out << "  and " << members.size() - trials.size() << " more: autotune best " << id << "\n";
+  if (sequences.size() > trials.size())
+    out << "  and " << sequences.size() - trials.size() << " more: autotune best " << id << "\n";
   return out.str();
 }
 

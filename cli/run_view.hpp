@@ -66,7 +66,6 @@ class RunView {
   void recount();
   void rank(const Row& row);
   bool on_front(std::int64_t sequence) const;
-  bool is_feasible_front() const;
   std::size_t column_width(const std::string& metric) const;
   std::string heading() const;
   std::string nearest_line() const;

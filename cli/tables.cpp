@@ -24,32 +24,53 @@ std::string duration_of(const pb::ExperimentSummary& e, std::int64_t now_ms) {
   return duration_text((e.ended_at_ms() != 0 ? e.ended_at_ms() : now_ms) - e.started_at_ms());
 }
 
-/// The fronts of the experiments that have several goals, by ID.
-using Fronts = std::map<std::string, FrontTrials>;
+bool has_front(const pb::ExperimentSummary& e) { return e.spec().objective().goals_size() > 1; }
 
-Result<Fronts> fronts_of(StoreReader& store,
-                         const std::vector<pb::ExperimentSummary>& experiments) {
-  Fronts fronts;
+/// How many trials are on the fronts of the experiments that have several goals, by ID.
+using FrontSizes = std::map<std::string, std::size_t>;
+
+Result<FrontSizes> front_sizes(StoreReader& store,
+                               const std::vector<pb::ExperimentSummary>& experiments) {
+  FrontSizes sizes;
   for (const auto& e : experiments) {
-    if (e.spec().objective().goals_size() <= 1)
+    if (!has_front(e))
       continue;
-    auto front = read_front(store, e.id());
+    auto front = store.front(e.id());
     if (!front)
       return tl::unexpected(front.error());
-    fronts.emplace(e.id(), *std::move(front));
+    sizes[e.id()] = front->trials.size();
   }
-  return fronts;
+  return sizes;
 }
 
-std::string best_text(const pb::ExperimentSummary& e, const Fronts& fronts) {
+std::string best_text(const pb::ExperimentSummary& e, const FrontSizes& fronts) {
   if (auto found = fronts.find(e.id()); found != fronts.end())
-    return found->second.trials.empty() ? "-"
-                                        : "front: " + std::to_string(found->second.trials.size());
+    return found->second == 0 ? "-" : "front: " + std::to_string(found->second);
   return e.has_best() ? metric_text(e.best().value()) : "-";
 }
 
-void experiments_table(const std::vector<pb::ExperimentSummary>& experiments, const Fronts& fronts,
-                       const OutputOptions& options, std::ostream& out) {
+Result<void> experiments_json(StoreReader& store,
+                              const std::vector<pb::ExperimentSummary>& experiments,
+                              std::ostream& out) {
+  JsonArray array(out);
+  for (const auto& e : experiments) {
+    auto value = to_value(e);
+    if (has_front(e)) {
+      auto front = read_front(store, e.id());
+      if (!front)
+        return tl::unexpected(front.error());
+      value.as_object()->emplace_back("front",
+                                      front_value(Objective(e.spec().objective()), front->trials));
+    }
+    array.add(value);
+  }
+  array.finish();
+  out << "\n";
+  return {};
+}
+
+void experiments_table(const std::vector<pb::ExperimentSummary>& experiments,
+                       const FrontSizes& fronts, const OutputOptions& options, std::ostream& out) {
   const bool wide = options.format == Format::wide;
   std::vector<std::string> heading{"ID",        "PHASE",  "TRIALS", "RUNNING",
                                    "SUCCEEDED", "FAILED", "BEST",   "TIME"};
@@ -227,23 +248,12 @@ Result<void> write_experiments(StoreReader& store, const OutputOptions& options,
     write_experiments_csv(*experiments, out);
     return {};
   }
-  auto fronts = fronts_of(store, *experiments);
+  if (options.format == Format::json)
+    return experiments_json(store, *experiments, out);
+  auto fronts = front_sizes(store, *experiments);
   if (!fronts)
     return tl::unexpected(fronts.error());
-  if (options.format != Format::json) {
-    experiments_table(*experiments, *fronts, options, out);
-    return {};
-  }
-  JsonArray array(out);
-  for (const auto& e : *experiments) {
-    auto value = to_value(e);
-    if (auto found = fronts->find(e.id()); found != fronts->end())
-      value.as_object()->emplace_back(
-          "front", front_value(Objective(e.spec().objective()), found->second.trials));
-    array.add(value);
-  }
-  array.finish();
-  out << "\n";
+  experiments_table(*experiments, *fronts, options, out);
   return {};
 }
 

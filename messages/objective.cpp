@@ -4,6 +4,7 @@
 #include <array>
 #include <charconv>
 #include <cmath>
+#include <iterator>
 #include <limits>
 #include <tuple>
 
@@ -251,14 +252,53 @@ std::vector<std::size_t> pareto_front(std::span<const Standing> results) {
   return front;
 }
 
-bool ParetoFront::offer(std::int64_t sequence, Standing standing) {
-  if (std::any_of(members_.begin(), members_.end(),
-                  [&](const Member& member) { return dominates(member.standing, standing); }))
-    return false;
-  std::erase_if(members_,
-                [&](const Member& member) { return dominates(standing, member.standing); });
-  members_.push_back({sequence, std::move(standing)});
-  return true;
+bool ParetoFront::Before::operator()(const Member& a, const Member& b) const {
+  return std::tie(a.first.losses, a.second) < std::tie(b.first.losses, b.second);
+}
+
+/// All members break the constraints as much as `one`.
+bool ParetoFront::is_dominated(const Member& one) const {
+  auto after = members_.upper_bound(one);
+  if (one.first.losses.size() > 2)
+    return std::any_of(members_.begin(), after, [&](const Member& member) {
+      return pareto_dominates(member.first.losses, one.first.losses);
+    });
+  // Of the members up to here the last one has the least second loss.
+  return after != members_.begin() &&
+         pareto_dominates(std::prev(after)->first.losses, one.first.losses);
+}
+
+ParetoFront::Change ParetoFront::offer(std::int64_t sequence, Standing standing) {
+  Change change;
+  Member one{std::move(standing), sequence};
+  if (!empty() && one.first.breach > members_.begin()->first.breach)
+    return change;
+  if (!empty() && one.first.breach < members_.begin()->first.breach) {
+    for (const auto& member : members_)
+      change.left.push_back(member.second);
+    members_.clear();
+  }
+  if (is_dominated(one))
+    return change;
+  // Those that it dominates come behind it; with two goals they stand beside each other.
+  for (auto member = members_.upper_bound(one); member != members_.end();) {
+    bool goes = pareto_dominates(one.first.losses, member->first.losses);
+    if (!goes && one.first.losses.size() <= 2 && member->first.losses != one.first.losses)
+      break;
+    if (goes)
+      change.left.push_back(member->second);
+    member = goes ? members_.erase(member) : std::next(member);
+  }
+  members_.insert(std::move(one));
+  change.joined = true;
+  return change;
+}
+
+std::vector<std::int64_t> ParetoFront::sequences() const {
+  std::vector<std::int64_t> all;
+  for (const auto& member : members_)
+    all.push_back(member.second);
+  return all;
 }
 
 }  // namespace autotune

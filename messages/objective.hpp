@@ -3,9 +3,11 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <set>
 #include <span>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include <google/protobuf/repeated_ptr_field.h>
@@ -114,21 +116,30 @@ bool dominates(const Standing& a, const Standing& b);
 /// where none is feasible. O(n log n) for one and two goals, O(n * front) for more.
 std::vector<std::size_t> pareto_front(std::span<const Standing> results);
 
-/// The same as results come one by one: O(front) each.
+/// The same as results come one by one: O(log front) each for one and two goals, O(front) for more.
 class ParetoFront {
  public:
-  struct Member {
-    std::int64_t sequence = 0;
-    Standing standing;
+  /// What a result changed: whether nothing dominates it, and which sequences it has pushed off the front.
+  struct Change {
+    bool joined = false;
+    std::vector<std::int64_t> left;
   };
 
-  /// True where nothing dominates the result; what it dominates goes.
-  bool offer(std::int64_t sequence, Standing standing);
-  /// In order of arrival.
-  const std::vector<Member>& members() const { return members_; }
+  Change offer(std::int64_t sequence, Standing standing);
+  bool empty() const { return members_.empty(); }
+  /// Whether its members are feasible; the empty front is not.
+  bool feasible() const { return !empty() && members_.begin()->first.breach == 0; }
+  /// By the first goal, the best first; equal ones by the others, then by sequence.
+  std::vector<std::int64_t> sequences() const;
 
  private:
-  std::vector<Member> members_;
+  using Member = std::pair<Standing, std::int64_t>;
+  struct Before {
+    bool operator()(const Member& a, const Member& b) const;
+  };
+  bool is_dominated(const Member& one) const;
+
+  std::set<Member, Before> members_;  // all with the same breach
 };
 
 }  // namespace autotune

@@ -18,8 +18,8 @@ void FrontFinder::add(Sequence sequence, pb::TrialState state, const Metrics& fi
 Front FrontFinder::find() const {
   auto members = pareto_front(standings_);
   std::sort(members.begin(), members.end(), [this](std::size_t a, std::size_t b) {
-    return std::tie(standings_[a].losses.front(), sequences_[a]) <
-           std::tie(standings_[b].losses.front(), sequences_[b]);
+    return std::tie(standings_[a].losses, sequences_[a]) <
+           std::tie(standings_[b].losses, sequences_[b]);
   });
   Front front;
   if (members.empty())

@@ -12,7 +12,7 @@
 namespace autotune {
 
 struct Front {
-  /// By the first goal, the best first, then in order of sequence. With one goal: its best trial, the first of equals.
+  /// By the first goal, the best first, then by the others and in order of sequence. With one goal: its best trial, the first of equals.
   std::vector<Sequence> trials;
   /// Where finished trials all break a constraint: the one that does so least.
   std::optional<Sequence> nearest;

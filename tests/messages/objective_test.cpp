@@ -1,7 +1,10 @@
 #include "messages/objective.hpp"
 
+#include <algorithm>
 #include <limits>
 #include <random>
+#include <set>
+#include <tuple>
 
 #include <catch2/catch.hpp>
 
@@ -211,26 +214,40 @@ TEST_CASE("the front is the one that comparing each with each finds", "[objectiv
   std::mt19937 random(seed);
   std::vector<Standing> results;
   ParetoFront one_by_one;
+  std::set<std::int64_t> followed;  // by what each offer said that it changed
   for (int i = 0; i < 120; ++i) {
     Standing one;
     for (int g = 0; g < goals; ++g)
       one.losses.push_back(static_cast<double>(random() % 8));  // few values: many ties
     one.breach = random() % 4 == 0 ? 0 : static_cast<double>(random() % 3);
-    one_by_one.offer(i, one);
+    auto change = one_by_one.offer(i, one);
+    if (change.joined)
+      followed.insert(i);
+    for (auto left : change.left)
+      REQUIRE(followed.erase(left) == 1);
     results.push_back(std::move(one));
   }
   auto front = pareto_front(results);
   CHECK(front == slow_front(results));
   std::vector<std::size_t> kept;
-  for (const auto& member : one_by_one.members())
-    kept.push_back(static_cast<std::size_t>(member.sequence));
+  for (auto sequence : one_by_one.sequences())
+    kept.push_back(static_cast<std::size_t>(sequence));
+  CHECK(std::is_sorted(kept.begin(), kept.end(), [&](std::size_t a, std::size_t b) {
+    return std::tie(results[a].losses, a) < std::tie(results[b].losses, b);
+  }));
+  std::sort(kept.begin(), kept.end());
   CHECK(kept == front);
+  CHECK(std::set<std::int64_t>(front.begin(), front.end()) == followed);
 }
 
 TEST_CASE("the front of 100,000 results with two goals is quick to find", "[objective]") {
   // All are on the front: comparing each with each would take 10^10 comparisons, and the test's time out.
   std::vector<Standing> results;
-  for (int i = 0; i < 100000; ++i)
+  ParetoFront one_by_one;
+  for (int i = 0; i < 100000; ++i) {
     results.push_back({{static_cast<double>(i), static_cast<double>(-i)}, 0});
+    one_by_one.offer(i, results.back());
+  }
   CHECK(pareto_front(results).size() == results.size());
+  CHECK(one_by_one.sequences().size() == results.size());
 }
