@@ -221,7 +221,7 @@ void add_rows(Columns& columns, const std::vector<ArgumentInfo>& table, const st
   }
 }
 
-int print_algorithm(const AlgorithmInfo& info) {
+void print_algorithm(const AlgorithmInfo& info) {
   std::cout << info.name << " (" << name_of(info.kind) << ")\n" << info.summary << "\n\n";
   Columns facts;
   facts.add({"Source:", info.source});
@@ -240,13 +240,35 @@ int print_algorithm(const AlgorithmInfo& info) {
   facts.print(std::cout);
   if (info.arguments.empty()) {
     std::cout << "\nIt takes no classArgs.\n";
-    return exit_fine;
+    return;
   }
   std::cout << "\n";
   Columns arguments({"CLASSARGS", "VALUES", "DEFAULT", "MEANING"});
   add_rows(arguments, info.arguments, "");
   arguments.print(std::cout);
-  return exit_fine;
+}
+
+/// All with that name or alias: ASHA is an advisor and an assessor.
+std::vector<AlgorithmInfo> named(const std::string& name) {
+  std::vector<AlgorithmInfo> found;
+  for (auto kind : {AlgorithmKind::tuner, AlgorithmKind::advisor, AlgorithmKind::assessor})
+    if (const auto* info = find_algorithm(name, {kind}))
+      found.push_back(*info);
+  return found;
+}
+
+void print_algorithms(const std::vector<AlgorithmInfo>& infos, bool json) {
+  Array array;
+  for (const auto& info : infos) {
+    if (json)
+      array.push_back(to_value(info));
+    else
+      print_algorithm(info);
+    if (!json && &info != &infos.back())
+      std::cout << "\n";
+  }
+  if (json)
+    print_json(array);
 }
 
 int unknown_algorithm(const std::string& name) {
@@ -259,28 +281,22 @@ int unknown_algorithm(const std::string& name) {
   for (const auto& info : algorithms())
     known.push_back(info.name);
   auto near = nearest_name(name, known);
-  return report({ErrorCode::not_found, "algorithm '" + name + "' is unknown; " +
-                                           (near.empty() ? "" : "did you mean '" + near + "'? ") +
-                                           "Known are: " + joined(known)});
+  auto are = near.empty() ? "known are: " : "did you mean '" + near + "'? Known are: ";
+  return report(
+      {ErrorCode::not_found, "algorithm '" + name + "' is unknown; " + are + joined(known)});
 }
 
 int show_algorithms(const Common& common, const std::string& name) {
   bool json = common.output == "json";
   if (!name.empty()) {
-    const auto* info = find_algorithm(
-        name, {AlgorithmKind::tuner, AlgorithmKind::assessor, AlgorithmKind::advisor});
-    if (info == nullptr)
+    auto infos = named(name);
+    if (infos.empty())
       return unknown_algorithm(name);
-    if (!json)
-      return print_algorithm(*info);
-    print_json(to_value(*info));
+    print_algorithms(infos, json);
     return exit_fine;
   }
   if (json) {
-    Array array;
-    for (const auto& info : algorithms())
-      array.push_back(to_value(info));
-    print_json(array);
+    print_algorithms(algorithms(), true);
     return exit_fine;
   }
   Columns columns({"NAME", "KIND", "TYPES", "SUMMARY"});
