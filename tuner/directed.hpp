@@ -17,6 +17,13 @@ enum class Direction { maximize, minimize };
 /// "maximize" or "minimize".
 std::string_view name_of(Direction direction);
 
+/// True where a trial, as algorithms see it, came to nothing: it failed, or its value was not finite. False for one that
+/// was ended by the user or by an assessor: of such nothing is known.
+inline bool came_to_nothing(const Trial& ended) {
+  return !ended.final_value &&
+         (ended.outcome == TrialOutcome::failed || ended.outcome == TrialOutcome::succeeded);
+}
+
 /// The trial as algorithms see it: values are losses, those that are not finite are gone, and so are the final values
 /// and violations of a trial that failed or was killed (it may have reported some before), or that lacks a finite
 /// value of one of several goals. With one goal goal_values is empty. Violations are never negative; NaN is infinite.

@@ -2,8 +2,10 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 #include <numeric>
 
+#include "tuner/directed.hpp"
 #include "tuner/latin_hypercube.hpp"
 
 namespace autotune {
@@ -113,7 +115,7 @@ SmacTuner::Known SmacTuner::known() const {
   for (std::size_t rank = 0; rank < n; ++rank)
     if (n <= known_max || rank < known_max / 2 || order[rank] + known_max / 2 >= n)
       take(rank);
-  auto walks = std::min<std::size_t>(n, static_cast<std::size_t>(options_.local_searches));
+  auto walks = std::min(n - failed_, static_cast<std::size_t>(options_.local_searches));
   for (std::size_t rank = 0; rank < walks; ++rank)
     known.best.emplace_back(&points_[order[rank] * d], &points_[order[rank] * d] + d);
   return known;
@@ -176,7 +178,7 @@ Ask SmacTuner::ask(Sequence trial, std::span<const Trial> running) const {
   auto rng = rng_for(seed_, trial);
   auto taken = seen_.with(running);
   auto draw = [&] { return space.sample_point(rng); };
-  auto told = static_cast<std::int64_t>(losses_.size());
+  auto told = static_cast<std::int64_t>(losses_.size() - failed_);
   auto known = told + static_cast<std::int64_t>(running.size());
   std::optional<Point> point;
   if (told == 0 || known < options_.n_startup_jobs || 2 * told < options_.n_startup_jobs) {
@@ -198,10 +200,12 @@ void SmacTuner::tell(const Trial& ended) {
   if (!point)
     return;
   seen_.add(*point);
-  if (!ended.final_value)
+  bool failed = came_to_nothing(ended);
+  if (!ended.final_value && !failed)
     return;
   points_.insert(points_.end(), point->begin(), point->end());
-  losses_.push_back(*ended.final_value);
+  losses_.push_back(ended.final_value.value_or(std::numeric_limits<double>::infinity()));
+  failed_ += failed ? 1 : 0;
 }
 
 }  // namespace autotune

@@ -28,6 +28,7 @@ struct SmacOptions {
 ///   losses would else decide every split.
 /// - Running trials take part with the loss that the forest predicts for them (kriging believer,
 ///   Ginsbourger et al. 2010), so that workers keep apart.
+/// - A trial that failed counts as worse than all that did not, so that the search leaves what fails.
 /// - No intensification: a configuration is tried once, as all trials here are.
 ///
 /// An ask costs O(trees * dimensions * n log n) with n at most 1000: of more trials the best half
@@ -43,7 +44,7 @@ class SmacTuner : public Tuner {
   struct Known {
     std::vector<double> points;   // [trial][dimension]
     std::vector<double> targets;  // normal quantiles of the losses' ranks
-    std::vector<Point> best;      // of the told ones, the best first
+    std::vector<Point> best;      // of those with a value, the best first
   };
 
   Known known() const;
@@ -53,8 +54,9 @@ class SmacTuner : public Tuner {
   std::int64_t seed_;
   SmacOptions options_;
   SeenPoints seen_;
-  std::vector<double> points_;  // [trial with a value][dimension]
-  std::vector<double> losses_;
+  std::vector<double> points_;  // [trial with a value, or failed][dimension]
+  std::vector<double> losses_;  // infinite where it failed
+  std::size_t failed_ = 0;
 };
 
 }  // namespace autotune

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 #include <numeric>
 
 #include "tuner/latin_hypercube.hpp"
@@ -181,9 +182,17 @@ void TpeTuner::tell(const Trial& ended) {
   if (!point)
     return;
   seen_.add(*point);
-  if (!ended.final_value)
+  if (!ended.final_value && !came_to_nothing(ended))
     return;
-  order_.insert(ended, static_cast<std::uint32_t>(order_.size()));
+  auto number = static_cast<std::uint32_t>(order_.size());
+  if (ended.final_value) {
+    order_.insert(ended, number);
+  } else {
+    // Never a good one, but one of the others: what fails would else look like what nobody has tried yet.
+    Trial failed;
+    failed.violations = {std::numeric_limits<double>::infinity()};
+    order_.insert(failed, number);
+  }
   points_.insert(points_.end(), point->begin(), point->end());
 }
 

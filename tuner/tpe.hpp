@@ -39,6 +39,7 @@ struct TpeOptions {
 ///   draws.
 /// - Running trials take part in a copy of the ranking with the loss that `liar` says. NNI's `best`
 ///   makes every running trial a good one and so draws others to it; the default here is `worst`.
+/// - Trials that failed are among the others, so that the search leaves what fails.
 /// - Better good trials weigh more; the weights of others don't depend on their rank.
 /// - randint is ordered; discrete points are never suggested twice; a finite space ends in
 ///   Exhausted.
@@ -69,7 +70,7 @@ class TpeTuner : public Tuner {
   std::int64_t seed_;
   TpeOptions options_;
   SeenPoints seen_;
-  std::vector<double> points_;  // [trial with a value][dimension]
+  std::vector<double> points_;  // [trial with a value, or failed][dimension]
   TrialOrder order_;
 };
 
