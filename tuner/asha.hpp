@@ -119,7 +119,7 @@ class AshaTuner : public Tuner {
   BudgetProcess process_;
   std::vector<std::int64_t> budgets_;  // by rung, ascending
   std::vector<AshaRung> rungs_;
-  std::unordered_map<std::int64_t, std::string> parameters_;  // as JSON: a tenth of the memory
+  std::unordered_map<std::int64_t, std::string> parameters_;  // as JSON text, which is smaller
 };
 
 }  // namespace autotune

@@ -1,6 +1,6 @@
 // advisor_quality: the regret of algorithms that hand out budgets, by epochs spent, beside random
 // search with the full budget.
-//   advisor_quality [seeds=20] [trials=300] [part=100] [only=BOHB] [on=bowl]
+//   advisor_quality [seeds=20] [trials=300] [part=20] [only=BOHB | only==BOHB] [on=bowl]
 #include <algorithm>
 #include <cstdio>
 #include <cstdlib>
@@ -23,16 +23,18 @@ constexpr Contender contenders[] = {
     {"TPE, full budget", "TPE", "{}"},
     {"Hyperband", "Hyperband", R"({"R": 81})"},
     {"ASHA", "ASHA", R"({"max_budget": 81})"},
-    {"ASHA, sampler model", "ASHA", R"({"max_budget": 81, "sampler": "model"})"},
-    {"ASHA, sampler gp", "ASHA", R"({"max_budget": 81, "sampler": "gp"})"},
-    {"BOHB, sampler gp", "BOHB", R"({"max_budget": 81, "sampler": "gp"})"},
-    {"ASHA, from 3", "ASHA", R"({"min_budget": 3, "max_budget": 81})"},
-    {"ASHA, from 9", "ASHA", R"({"min_budget": 9, "max_budget": 81})"},
-    {"ASHA, from 27", "ASHA", R"({"min_budget": 27, "max_budget": 81})"},
+    {"ASHA, random", "ASHA", R"({"max_budget": 81, "sampler": "random"})"},
+    {"ASHA, random from 3", "ASHA", R"({"min_budget": 3, "max_budget": 81, "sampler": "random"})"},
+    {"ASHA, random from 9", "ASHA", R"({"min_budget": 9, "max_budget": 81, "sampler": "random"})"},
+    {"ASHA, random from 27", "ASHA",
+     R"({"min_budget": 27, "max_budget": 81, "sampler": "random"})"},
+    {"ASHA, model", "ASHA", R"({"max_budget": 81, "sampler": "model"})"},
     {"BOHB", "BOHB", R"({"max_budget": 81})"},
+    {"BOHB, density", "BOHB", R"({"max_budget": 81, "sampler": "density"})"},
 };
 
-/// Prints what is reached on one problem. `part`: the run is cut off there (percent of random's epochs).
+/// Prints what is reached on one problem. `part`: the run is cut off there (percent of random's
+/// epochs). `only`: a part of the title, or after '=' the whole of it.
 void report(const CurveProblem& problem, const char* only, int seeds, std::int64_t trials,
             std::int64_t part) {
   auto whole = trials * epochs_max;
@@ -51,7 +53,7 @@ void report(const CurveProblem& problem, const char* only, int seeds, std::int64
   for (const auto& c : contenders) {
     bool baseline = &c == contenders;
     if (!baseline &&
-        (*only == 0x3d ? std::string(c.title) != only + 1 : std::strstr(c.title, only) == nullptr))
+        (*only == '=' ? std::string(c.title) != only + 1 : std::strstr(c.title, only) == nullptr))
       continue;
     if (!baseline)
       marks.resize(static_cast<std::size_t>(part));
@@ -76,7 +78,7 @@ void report(const CurveProblem& problem, const char* only, int seeds, std::int64
 int main(int argc, char** argv) {
   int seeds = 20;
   std::int64_t trials = 300;
-  std::int64_t part = 100;
+  std::int64_t part = 20;
   const char* only = "";
   const char* on = "";
   for (int i = 1; i < argc; ++i) {
