@@ -6,6 +6,7 @@
 #include <string>
 
 #include "tuner/brackets.hpp"
+#include "tuner/directed.hpp"
 #include "tuner/trial_budget.hpp"
 
 namespace autotune {
@@ -193,8 +194,8 @@ void AshaTuner::tell(const Trial& ended) {
   if (auto point = seen_.space().point_of(ended.parameters)) {
     seen_.add(*point);
     auto budget = budget_of(ended.parameters).value_or(budgets_.back());
-    if (loss && sampler_ == AshaOptions::Sampler::process)
-      process_.tell(*point, budget, *loss);
+    if (sampler_ == AshaOptions::Sampler::process && (loss || came_to_nothing(ended)))
+      process_.tell(*point, budget, loss);
     if (loss && sampler_ == AshaOptions::Sampler::density)
       model_.tell(std::move(*point), budget, *loss);
   }

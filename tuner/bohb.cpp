@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "tuner/directed.hpp"
 #include "tuner/trial_budget.hpp"
 
 namespace autotune {
@@ -41,9 +42,9 @@ void BohbTuner::tell(const Trial& ended) {
   // A user's own trial that names no budget was not held back by one.
   auto budget = budget_of(ended.parameters).value_or(options_.budget_max);
   auto loss = loss_of(ended);
-  if (loss && options_.process)
-    process_.tell(*point, budget, *loss);
-  else if (loss)
+  if (options_.process && (loss || came_to_nothing(ended)))
+    process_.tell(*point, budget, loss);
+  if (!options_.process && loss)
     model_.tell(std::move(*point), budget, *loss);
 }
 

@@ -43,7 +43,7 @@ BudgetProcess::BudgetProcess(Space space, std::int64_t budget_min, std::int64_t 
       model_(with_budgets(space, budget_min, budget_max), Smoothness::five_halves, noise_min,
              rows_max) {}
 
-void BudgetProcess::tell(const Point& point, std::int64_t budget, double loss) {
+void BudgetProcess::tell(const Point& point, std::int64_t budget, std::optional<double> loss) {
   const auto& last = model_.space()[dimensions_].parameter();
   auto joint = point;
   double range = std::log(last.high / last.low);

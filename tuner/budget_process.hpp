@@ -20,7 +20,8 @@ class BudgetProcess {
  public:
   BudgetProcess(Space space, std::int64_t budget_min, std::int64_t budget_max);
 
-  void tell(const Point& point, std::int64_t budget, double loss);
+  /// Without a loss the trial failed, which counts as the worst there is.
+  void tell(const Point& point, std::int64_t budget, std::optional<double> loss);
   /// True once there are results enough to say anything.
   bool speaks() const;
   /// A new configuration; it must speak. Nothing where a finite space is used up.
