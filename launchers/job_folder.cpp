@@ -16,6 +16,7 @@
 #include <sstream>
 
 #include "launchers/file_descriptor.hpp"
+#include "launchers/keeper_protocol.hpp"
 #include "messages/value.hpp"
 
 namespace autotune {
@@ -261,6 +262,14 @@ std::string exit_path(const std::string& replica_folder, int restart) {
   return replica_folder + "/exit-" + std::to_string(restart) + ".json";
 }
 
+Result<void> write_exit(const std::string& replica_folder, const pb::ReplicaExit& exit) {
+  auto path = exit_path(replica_folder, exit.key().restart());
+  auto written = write_file(path, exit_to_json(exit));
+  if (!written)
+    ::unlink(path.c_str());
+  return written;
+}
+
 std::optional<pb::ReplicaExit> newest_exit(const std::string& replica_folder) {
   auto* folder = ::opendir(replica_folder.c_str());
   if (folder == nullptr)
@@ -279,10 +288,11 @@ std::optional<pb::ReplicaExit> newest_exit(const std::string& replica_folder) {
 }
 
 Result<void> StartNotes::write(const std::string& replica_folder, int restart,
-                               const google::protobuf::RepeatedPtrField<std::string>& environment) {
+                               std::string_view environment) {
   std::string text = "# start " + std::to_string(restart) + "; the names of its environment:\n";
-  for (const auto& one : environment) {
-    text.append(one, 0, one.find('='));
+  while (!environment.empty()) {
+    auto variable = take_variable(environment);
+    text += variable.substr(0, variable.find('='));
     text += '\n';
   }
   auto path = replica_folder + "/environment";

@@ -61,16 +61,18 @@ std::string last_line_of(const std::string& path, const Redaction& secrets);
 std::string exit_to_json(const pb::ReplicaExit& exit);
 Result<pb::ReplicaExit> exit_from_json(std::string_view text);
 std::string exit_path(const std::string& replica_folder, int restart);
+/// Writes it in one go: what a crash leaves half written does not parse and counts as not there, so no rename is
+/// needed. Error: resource_exhausted (the disk is full), failed_precondition.
+Result<void> write_exit(const std::string& replica_folder, const pb::ReplicaExit& exit);
 
 /// The exit of the newest restart that has one; unreadable files count as not there.
 std::optional<pb::ReplicaExit> newest_exit(const std::string& replica_folder);
 
 /// Notes that a replica is about to be started for the restart-th time, with the names (never the values) of its
-/// environment. What stands there is how a restarted agent knows that something was started.
+/// environment (NAME=VALUE, a NUL after each). What stands there is how a restarted agent knows that something was started.
 class StartNotes {
  public:
-  Result<void> write(const std::string& replica_folder, int restart,
-                     const google::protobuf::RepeatedPtrField<std::string>& environment);
+  Result<void> write(const std::string& replica_folder, int restart, std::string_view environment);
 
  private:
   // Trials of an experiment have the same names: a note that says the same is a link to the one before, which costs

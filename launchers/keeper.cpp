@@ -15,6 +15,7 @@
 #include "launchers/job_folder.hpp"
 #include "launchers/keeper_state.hpp"
 #include "launchers/mount_namespace.hpp"
+#include "launchers/process_tree.hpp"
 
 namespace autotune {
 
@@ -59,6 +60,7 @@ bool Keeper::open_descriptors() {
     ::sigaddset(&ours, signal);
   ::sigprocmask(SIG_SETMASK, &ours, nullptr);
   signals_ = FileDescriptor(::signalfd(-1, &ours, SFD_CLOEXEC | SFD_NONBLOCK));
+  children_ = own_children();
   epoll_ = FileDescriptor(::epoll_create1(EPOLL_CLOEXEC));
   return signals_ && epoll_ && watch(epoll_.value(), listener_.value(), EPOLLIN, from_listener) &&
          watch(epoll_.value(), signals_.value(), EPOLLIN, from_signals);

@@ -141,6 +141,11 @@ Result<void> KeeperClient::greet(FileDescriptor socket) {
 Result<void> KeeperClient::send(const pb::KeeperRequest& request, int fd) {
   if (!socket_)
     return fail(ErrorCode::unavailable, "not connected to the keeper");
+  if (welcome_.version() < 2 && request.has_start() && !request.start().environment().empty()) {
+    pb::KeeperRequest older;
+    *older.mutable_start() = as_of_version_1(request.start());
+    return send(older, fd);
+  }
   std::unique_lock lock(mutex_);
   if (!outgoing_.empty() && !flush_locked())
     return fail(ErrorCode::unavailable, "the keeper is gone");

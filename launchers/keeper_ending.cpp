@@ -103,7 +103,7 @@ std::vector<pid_t> Keeper::tree_of(const KeptReplica& replica) const {
     add_descendants(replica.pid, found);
   }
   // What lost its parent became our child, for we are its sub-reaper.
-  for (auto pid : inherited_children()) {
+  for (auto pid : children_in(children_)) {
     if (mains_.contains(pid))
       continue;
     bool belongs = marker_on(pid) == marker;
@@ -200,7 +200,7 @@ void Keeper::finish(KeptReplica& replica) {
 }
 
 void Keeper::record(pb::ReplicaExit exit, const std::string& folder) {
-  auto written = write_whole_file(exit_path(folder, exit.key().restart()), exit_to_json(exit));
+  auto written = write_exit(folder, exit);
   if (!written) {
     if (kept_exits_.size() >= config_.kept_exits_max)
       kept_exits_.pop_front();

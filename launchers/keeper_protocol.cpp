@@ -6,6 +6,7 @@
 #include <sys/stat.h>
 #include <sys/un.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 #include <ctime>
@@ -106,6 +107,20 @@ bool same_user(int socket) {
   if (::getsockopt(socket, SOL_SOCKET, SO_PEERCRED, &credentials, &size) != 0)
     return false;
   return credentials.uid == ::geteuid() || credentials.uid == 0;
+}
+
+std::string_view take_variable(std::string_view& block) {
+  auto end = std::min(block.find('\0'), block.size());
+  auto variable = block.substr(0, end);
+  block.remove_prefix(std::min(end + 1, block.size()));
+  return variable;
+}
+
+pb::KeeperStart as_of_version_1(pb::KeeperStart start) {
+  for (std::string_view block = start.environment(); !block.empty();)
+    start.add_env(std::string(take_variable(block)));
+  start.clear_environment();
+  return start;
 }
 
 Result<bool> send_packet(int socket, const google::protobuf::MessageLite& message, int fd) {

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "launchers/file_descriptor.hpp"
@@ -14,7 +15,7 @@ namespace autotune {
 
 /// The newest version that this code speaks. An agent must go on speaking all older ones: a keeper lives as long as
 /// its replicas, whatever was installed meanwhile.
-inline constexpr std::uint32_t keeper_protocol_version = 1;
+inline constexpr std::uint32_t keeper_protocol_version = 2;
 
 /// Messages larger than this travel in a memfd beside the packet: a socket's buffer is bounded, an environment hardly.
 inline constexpr std::size_t keeper_packet_bytes_max = 48 * 1024;
@@ -33,6 +34,12 @@ Result<FileDescriptor> connect_to_keeper(const std::string& home);
 
 /// True when the other end belongs to the same user as we do (or to root).
 bool same_user(int socket);
+
+/// Takes the first NAME=VALUE from `block`, where a NUL follows each; what is returned lies in the block, closed by it.
+std::string_view take_variable(std::string_view& block);
+
+/// The same start for a keeper of version 1, which knows an environment as single texts alone.
+pb::KeeperStart as_of_version_1(pb::KeeperStart start);
 
 /// What came out of a socket.
 enum class Received { message, nothing, closed };

@@ -13,10 +13,13 @@
 #include <csignal>
 #include <cstdio>
 #include <cstring>
+#include <ctime>
 #include <optional>
+#include <string_view>
 #include <utility>
 
 #include "launchers/clone_into_cgroup.hpp"
+#include "launchers/keeper_protocol.hpp"
 #include "launchers/mount_namespace.hpp"
 #include "launchers/process_tree.hpp"
 
@@ -42,11 +45,20 @@ struct Plan {
   std::vector<char*> envp;
   std::vector<char*> shell_argv;  // for a script without #!
   const char* search_path = "/usr/local/bin:/usr/bin:/bin";
+  std::string program;  // where the command was found lately; empty: search for it
   std::string out;
   std::string err;
   gid_t group = 0;
   std::optional<PrivateMounts> mounts;
   Failure* failure = nullptr;
+  timespec* born = nullptr;
+
+  /// `text` is closed by a NUL.
+  void add_variable(std::string_view text) {
+    envp.push_back(const_cast<char*>(text.data()));
+    if (text.starts_with("PATH="))
+      search_path = text.data() + 5;
+  }
 };
 
 constexpr std::size_t stack_bytes = 128 * 1024;
@@ -94,6 +106,8 @@ IN_CHILD int execute_found(Plan& plan) {
     execute(plan, name);
     return failed(plan, "cannot run ", name);
   }
+  if (!plan.program.empty())
+    execute(plan, plan.program.c_str());
   char path[4096];
   int error = ENOENT;
   for (const char* at = plan.search_path; *at != '\0';) {
@@ -131,6 +145,7 @@ IN_CHILD bool become_user(const Plan& plan) {
 /// The child's life until exec.
 IN_CHILD int child(void* argument) {
   auto& plan = *static_cast<Plan*>(argument);
+  ::clock_gettime(CLOCK_BOOTTIME, plan.born);
   const auto& start = *plan.start;
   unblock_signals();
   ::setsid();
@@ -154,7 +169,50 @@ IN_CHILD int child(void* argument) {
   return execute_found(plan);
 }
 
-Plan laid_out(const SpawnJob& job) {
+/// The kernel's unit of a process's start in /proc.
+std::uint64_t ticks_of(const timespec& boottime) {
+  static const auto ticks_per_second = static_cast<std::uint64_t>(::sysconf(_SC_CLK_TCK));
+  constexpr std::uint64_t second = 1000000000;
+  auto nanoseconds = static_cast<std::uint64_t>(boottime.tv_sec) * second +
+                     static_cast<std::uint64_t>(boottime.tv_nsec);
+  return nanoseconds / (second / ticks_per_second);
+}
+
+/// Where a command was found, for as long as a shell user would accept: most folders of a PATH do not have it, and to
+/// hear that from execve once per trial and folder is a good part of a short trial's cost.
+class FoundProgram {
+ public:
+  /// Empty where it must be searched for: it is nowhere, or the PATH has relative folders.
+  const std::string& find(const char* name, const char* search_path) {
+    auto now = monotonic_ms();
+    if (now - found_at_ms_ < kept_ms && name == name_ && search_path == search_path_)
+      return path_;
+    name_ = name;
+    search_path_ = search_path;
+    found_at_ms_ = now;
+    path_.clear();
+    std::string_view rest = search_path_;
+    while (rest.starts_with('/')) {
+      auto folder = rest.substr(0, rest.find(':'));
+      auto path = std::string(folder) + "/" + name_;
+      if (::access(path.c_str(), F_OK) == 0) {
+        path_ = std::move(path);  // if it is no program after all, the search finds out
+        break;
+      }
+      rest.remove_prefix(std::min(folder.size() + 1, rest.size()));
+    }
+    return path_;
+  }
+
+ private:
+  static constexpr std::int64_t kept_ms = 1000;
+  std::string name_;
+  std::string search_path_;
+  std::string path_;
+  std::int64_t found_at_ms_ = -kept_ms;
+};
+
+Plan laid_out(const SpawnJob& job, FoundProgram& found) {
   const auto& start = job.start;
   Plan plan;
   plan.start = &start;
@@ -167,12 +225,10 @@ Plan laid_out(const SpawnJob& job) {
     plan.shell_argv.push_back(plan.argv[i]);
   plan.argv.push_back(nullptr);
   plan.shell_argv.push_back(nullptr);
-  plan.envp.reserve(static_cast<std::size_t>(start.env_size()) + 1);
-  for (const auto& one : start.env()) {
-    plan.envp.push_back(const_cast<char*>(one.c_str()));
-    if (one.starts_with("PATH="))
-      plan.search_path = one.c_str() + 5;
-  }
+  for (const auto& one : start.env())
+    plan.add_variable(one);
+  for (std::string_view block = start.environment(); !block.empty();)
+    plan.add_variable(take_variable(block));
   plan.envp.push_back(nullptr);
   plan.out = start.folder() + "/stdout";
   plan.err = start.folder() + "/stderr";
@@ -180,6 +236,10 @@ Plan laid_out(const SpawnJob& job) {
     plan.group = group_of_user(start.run_as_user());
   if (start.mounts_size() > 0)
     plan.mounts.emplace(start.mounts());
+  // With mounts of its own, or as another user, a replica may find another one.
+  if (start.mounts_size() == 0 && !start.has_run_as_user() &&
+      std::strchr(plan.argv[0], '/') == nullptr)
+    plan.program = found.find(plan.argv[0], plan.search_path);
   return plan;
 }
 
@@ -187,6 +247,7 @@ Plan laid_out(const SpawnJob& job) {
 
 struct SpawnSlot {
   Failure failure;
+  timespec born;  // when the child began to run, since boot
   // The kernel writes the child's pid here before the child runs, so that it is known before it can be reaped.
   volatile pid_t child;
   alignas(16) char stack[stack_bytes];
@@ -217,15 +278,18 @@ int clone_child(SpawnJob& job, SpawnSlot& slot, Plan& plan, int& pidfd) {
   return ::clone(child, slot.stack + stack_bytes, flags, &plan, &pidfd, nullptr, tid);
 }
 
-void spawn(SpawnJob& job, SpawnSlot& slot) {
+void spawn(SpawnJob& job, SpawnSlot& slot, FoundProgram& found) {
   if (job.start.argv_size() == 0) {
     job.error = "no command to run";
     return;
   }
-  auto plan = laid_out(job);
+  auto plan = laid_out(job, found);
   slot.failure.error = 0;
   plan.failure = &slot.failure;
+  plan.born = &slot.born;
   int pidfd = -1;
+  timespec before{};
+  ::clock_gettime(CLOCK_BOOTTIME, &before);
   int pid = clone_child(job, slot, plan, pidfd);
   if (pid < 0) {
     job.error = std::string("cannot start a process: ") + std::strerror(errno);
@@ -235,8 +299,9 @@ void spawn(SpawnJob& job, SpawnSlot& slot) {
   job.pidfd = FileDescriptor(pidfd);
   if (slot.failure.error != 0)
     job.error = std::string(slot.failure.what) + ": " + std::strerror(slot.failure.error);
-  else
-    job.start_ticks = start_ticks_of(pid);
+  else  // /proc tells it, but it costs more than all else here, and between two looks at the clock there is one answer
+    job.start_ticks =
+        ticks_of(before) == ticks_of(slot.born) ? ticks_of(before) : start_ticks_of(pid);
 }
 
 }  // namespace
@@ -307,6 +372,7 @@ std::optional<int> SpawnPool::take_status(pid_t pid) {
 }
 
 void SpawnPool::work(SpawnSlot& slot) {
+  FoundProgram found;
   std::unique_lock lock(mutex_);
   for (;;) {
     wanted_.wait(lock, [this] { return stop_ || !waiting_.empty(); });
@@ -315,7 +381,7 @@ void SpawnPool::work(SpawnSlot& slot) {
     auto job = std::move(waiting_.front());
     waiting_.pop_front();
     lock.unlock();
-    spawn(*job, slot);
+    spawn(*job, slot, found);
     lock.lock();
     bool first = done_.empty();
     done_.push_back(std::move(job));

@@ -39,7 +39,7 @@ struct KeeperConfig {
 
 /// One replica whose tree is not yet gone.
 struct KeptReplica {
-  pb::KeeperStart start;  // argv and env are emptied once it runs
+  pb::KeeperStart start;  // all but the command
   std::string name;
   pid_t pid = 0;  // 0: being started
   std::uint64_t start_ticks = 0;
@@ -110,6 +110,7 @@ class Keeper {
   FileDescriptor listener_;
   FileDescriptor epoll_;
   FileDescriptor signals_;
+  FileDescriptor children_;  // orphans that became ours
   FileDescriptor lease_timer_;
   FileDescriptor agent_;
   bool agent_greeted_ = false;

@@ -200,7 +200,7 @@ Result<pb::KeeperRequest> ProcessLauncher::start_request(PreparedAttempt& attemp
   start = std::move(*replica.command);
   replica.command.reset();
   start.MergeFrom(replica.frame);
-  if (auto noted = notes_.write(folder, key.restart(), start.env()); !noted)
+  if (auto noted = notes_.write(folder, key.restart(), start.environment()); !noted)
     return tl::unexpected(noted.error());
   return request;
 }
@@ -256,9 +256,7 @@ void ProcessLauncher::end(const pb::ReplicaKey& key, pb::ExitCause cause, const 
   if (attempt != attempts_.end()) {
     exit.set_detail(attempt->second.secrets.clean(why));
     // For an agent that restarts before this exit is durable.
-    [[maybe_unused]] auto written =
-        write_whole_file(exit_path(attempt->second.folder.replica(key.replica()), key.restart()),
-                         exit_to_json(exit));
+    [[maybe_unused]] auto written = write_exit(attempt->second.folder.replica(key.replica()), exit);
   }
   take_exit(exit);
 }

@@ -185,8 +185,11 @@ Result<std::vector<std::string>> build_command(const ProcessLauncherOptions& opt
   auto& start = replica.command.emplace();
   for (auto& word : command->argv)
     start.add_argv(volumes.volumes.empty() ? std::move(word) : volumes.map(word));
-  for (auto& entry : command->environment)
-    start.add_env(entry.starts_with("PWD=") ? volumes.map(entry) : std::move(entry));
+  auto& block = *start.mutable_environment();
+  for (const auto& entry : command->environment) {
+    block += entry.starts_with("PWD=") ? volumes.map(entry) : entry;
+    block += '\0';
+  }
   start.set_cwd(volumes.map(command->folder));
   for (auto& mount : volumes.mounts())
     *start.add_mounts() = std::move(mount);

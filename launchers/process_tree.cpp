@@ -68,16 +68,19 @@ void for_each_number(const char* folder, Visit visit) {
   ::closedir(entries);
 }
 
-void add_children_of_thread(pid_t pid, pid_t thread, std::vector<pid_t>& found) {
+FileDescriptor list_of_children(pid_t pid, pid_t thread) {
   char path[64];
   std::snprintf(path, sizeof path, "/proc/%d/task/%d/children", pid, thread);
-  FileDescriptor file(::open(path, O_RDONLY | O_CLOEXEC));
-  if (!file)
+  return FileDescriptor(::open(path, O_RDONLY | O_CLOEXEC));
+}
+
+void add_listed(const FileDescriptor& list, std::vector<pid_t>& found) {
+  if (!list)
     return;
   std::string text;
   char buffer[4096];
   ssize_t n = 0;
-  while ((n = ::read(file.value(), buffer, sizeof buffer)) > 0)
+  while ((n = ::pread(list.value(), buffer, sizeof buffer, static_cast<off_t>(text.size()))) > 0)
     text.append(buffer, static_cast<std::size_t>(n));
   const char* at = text.c_str();
   char* next = nullptr;
@@ -161,13 +164,15 @@ std::vector<pid_t> children_of(pid_t pid) {
   std::vector<pid_t> found;
   char path[64];
   std::snprintf(path, sizeof path, "/proc/%d/task", pid);
-  for_each_number(path, [&](pid_t thread) { add_children_of_thread(pid, thread, found); });
+  for_each_number(path, [&](pid_t thread) { add_listed(list_of_children(pid, thread), found); });
   return found;
 }
 
-std::vector<pid_t> inherited_children() {
+FileDescriptor own_children() { return list_of_children(::getpid(), ::getpid()); }
+
+std::vector<pid_t> children_in(const FileDescriptor& list) {
   std::vector<pid_t> found;
-  add_children_of_thread(::getpid(), ::getpid(), found);
+  add_listed(list, found);
   return found;
 }
 

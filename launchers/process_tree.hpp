@@ -47,9 +47,10 @@ std::optional<ProcessStat> stat_of(pid_t pid);
 /// The direct children of a process.
 std::vector<pid_t> children_of(pid_t pid);
 
-/// The children of the calling process' first thread: to it go the orphans of which the process is the sub-reaper. What
-/// other threads have started is not among them.
-std::vector<pid_t> inherited_children();
+/// The kernel's list of the children of the calling process' first thread, to be read again and again: to it go the
+/// orphans of which the process is the sub-reaper. What other threads have started is not among them.
+FileDescriptor own_children();
+std::vector<pid_t> children_in(const FileDescriptor& list);
 
 /// Appends all descendants of `pid` (without itself), parents before children.
 void add_descendants(pid_t pid, std::vector<pid_t>& found);

@@ -7,7 +7,6 @@
 #include <cstdlib>
 #include <filesystem>
 #include <string_view>
-#include <unordered_map>
 
 #include "launchers/text_expansion.hpp"
 #include "messages/value.hpp"
@@ -18,36 +17,49 @@ namespace {
 
 constexpr std::string_view localhost = "127.0.0.1";
 
-/// An environment under construction: the last value of a name wins, the order of first mention stays.
+/// Whether a NAME=VALUE is of this name.
+bool is_named(std::string_view entry, std::string_view name) {
+  return entry.size() > name.size() && entry[name.size()] == '=' && entry.starts_with(name);
+}
+
+/// An environment under construction: the last value of a name wins, the order of first mention stays. Of a few dozen
+/// entries at most, so that looking at all of them is the fastest way to find one.
 class Environment {
  public:
-  explicit Environment(std::size_t size) {
-    entries_.reserve(size);
-    places_.reserve(size);
-  }
-
   void set(std::string_view name, std::string_view value) {
     std::string entry;
     entry.reserve(name.size() + 1 + value.size());
     entry.append(name).append(1, '=').append(value);
-    auto [at, added] = places_.try_emplace(std::string(name), entries_.size());
-    if (added)
-      entries_.push_back(std::move(entry));
-    else
-      entries_[at->second] = std::move(entry);
+    for (auto& before : entries_)
+      if (is_named(before, name)) {
+        before = std::move(entry);
+        return;
+      }
+    entries_.push_back(std::move(entry));
   }
   std::optional<std::string> find(std::string_view name) const {
-    auto found = places_.find(std::string(name));
-    if (found == places_.end())
-      return std::nullopt;
-    return entries_[found->second].substr(name.size() + 1);
+    for (const auto& entry : entries_)
+      if (is_named(entry, name))
+        return entry.substr(name.size() + 1);
+    return std::nullopt;
   }
-  std::vector<std::string> take() { return std::move(entries_); }
+  bool has(std::string_view name) const {
+    return std::any_of(entries_.begin(), entries_.end(),
+                       [&](const auto& entry) { return is_named(entry, name); });
+  }
+  const std::vector<std::string>& entries() const { return entries_; }
 
  private:
   std::vector<std::string> entries_;
-  std::unordered_map<std::string, std::size_t> places_;
 };
+
+/// The last value of a name, as a shell would keep it.
+std::string value_of(const std::vector<std::string>& environment, std::string_view name) {
+  for (auto entry = environment.rbegin(); entry != environment.rend(); ++entry)
+    if (is_named(*entry, name))
+      return entry->substr(name.size() + 1);
+  return {};
+}
 
 /// Variables of a trial around us (a trial may run `autotune run`) that the inner one must not inherit.
 bool is_of_a_trial(std::string_view entry) {
@@ -244,6 +256,9 @@ Result<void> set_container(const AttemptContext& attempt, const ReplicaPlace& re
 
 /// Without ".", ".." and a slash at the end, as a shell wants $PWD.
 std::string without_detours(const std::string& folder) {
+  if (!folder.ends_with('/') && folder.find("/.") == std::string::npos &&
+      folder.find("//") == std::string::npos)
+    return folder;
   auto path = std::filesystem::path(folder).lexically_normal().string();
   if (path.size() > 1 && path.back() == '/')
     path.pop_back();
@@ -309,8 +324,7 @@ Result<ReplicaCommand> command_of(const AttemptContext& attempt, const ReplicaPl
             "' has no command: an image's own entry point is only known where images are used "
             "(launcher kubernetes or container)");
   ReplicaCommand command;
-  Environment base(attempt.base_environment->size() + 32);
-  Environment own(32);  // what $(NAME) may name
+  Environment own;  // what $(NAME) may name
   set_framework(attempt, replica, own);
   if (auto set = set_gpus(attempt, replica, own); !set)
     return tl::unexpected(set.error());
@@ -328,23 +342,23 @@ Result<ReplicaCommand> command_of(const AttemptContext& attempt, const ReplicaPl
       command.argv.push_back(std::move(*expanded));
     }
   }
-  for (const auto& entry : *attempt.base_environment) {
-    auto equals = entry.find('=');
-    if (equals != std::string::npos && !is_of_a_trial(entry))
-      base.set(std::string_view(entry).substr(0, equals),
-               std::string_view(entry).substr(equals + 1));
-  }
   command.folder = start_folder(attempt, container);
-  base.set("PWD", without_detours(command.folder));  // the one of base is where we were started
-  for (const auto& entry : own.take()) {
-    auto equals = entry.find('=');
-    base.set(std::string_view(entry).substr(0, equals), std::string_view(entry).substr(equals + 1));
-  }
+  const auto& base = *attempt.base_environment;
+  if (!own.find("PWD"))
+    own.set("PWD", without_detours(command.folder));  // the one of base is where we were started
   if (!attempt.sdk_path.empty()) {
-    auto already = base.find("PYTHONPATH").value_or(std::string());
-    base.set("PYTHONPATH", already.empty() ? attempt.sdk_path : already + ":" + attempt.sdk_path);
+    auto already = own.find("PYTHONPATH").value_or(value_of(base, "PYTHONPATH"));
+    own.set("PYTHONPATH", already.empty() ? attempt.sdk_path : already + ":" + attempt.sdk_path);
   }
-  command.environment = base.take();
+  command.environment.reserve(base.size() + own.entries().size());
+  for (const auto& entry : base) {
+    auto equals = entry.find('=');
+    if (equals != std::string::npos && !is_of_a_trial(entry) &&
+        !own.has(std::string_view(entry).substr(0, equals)))
+      command.environment.push_back(entry);
+  }
+  for (const auto& entry : own.entries())
+    command.environment.push_back(entry);
   return command;
 }
 

@@ -53,8 +53,7 @@ TEST_CASE("a start note tells its number, whoever it shares its file with", "[jo
   for (const char* name : {"/a", "/b", "/c"})
     fs::create_directory(home.path() + name);
   StartNotes notes;
-  google::protobuf::RepeatedPtrField<std::string> environment;
-  *environment.Add() = "NAME=secret";
+  const std::string environment("NAME=secret\0OTHER=secret\0", 25);
   CHECK_FALSE(newest_start(home.path() + "/a"));
   REQUIRE(notes.write(home.path() + "/a", 0, environment));
   REQUIRE(notes.write(home.path() + "/b", 0, environment));
@@ -68,4 +67,22 @@ TEST_CASE("a start note tells its number, whoever it shares its file with", "[jo
   CHECK(newest_start(home.path() + "/c") == 1);
   write_file(home.path() + "/c/environment", "");
   CHECK(newest_start(home.path() + "/c") == 0);
+}
+
+TEST_CASE("an exit file that a crash tore counts as not there", "[job_folder]") {
+  Home home;
+  pb::ReplicaExit exit;
+  exit.mutable_key()->set_experiment_id("test-abcde");
+  exit.mutable_key()->set_replica("worker-0");
+  exit.set_cause(pb::EXIT_CAUSE_EXITED);
+  exit.set_exit_code(7);
+  REQUIRE(write_exit(home.path(), exit));
+  CHECK(newest_exit(home.path())->exit_code() == 7);
+  auto text = read_file(exit_path(home.path(), 0));
+  for (std::size_t length = 0; length + 2 < text.size(); length += 20) {
+    write_file(exit_path(home.path(), 0), text.substr(0, length));
+    CHECK_FALSE(newest_exit(home.path()));
+  }
+  REQUIRE(write_exit(home.path(), exit));
+  CHECK(newest_exit(home.path())->exit_code() == 7);
 }

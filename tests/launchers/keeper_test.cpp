@@ -11,6 +11,7 @@
 #include "launchers/cgroup.hpp"
 #include "launchers/job_folder.hpp"
 #include "launchers/keeper_client.hpp"
+#include "launchers/keeper_protocol.hpp"
 #include "launchers/log_limit.hpp"
 #include "launchers/process_tree.hpp"
 #include "support.hpp"
@@ -388,6 +389,93 @@ TEST_CASE("an environment larger than a packet reaches the trial", "[process][ke
   auto exit =
       launcher.run(shell_plan("[ $${#LARGE} = 100000 ] && [ $${#LARGER} = 100000 ] && exit 9"));
   CHECK(exit.exit_code() == 9);
+}
+
+TEST_CASE("an environment reaches keepers of both versions", "[process][keeper]") {
+  const std::string block("NAME=one\nline\0EMPTY=\0PATH=/usr/bin:/bin\0", 39);
+  pb::KeeperStart start;
+  start.set_environment(block);
+  auto older = as_of_version_1(start);
+  CHECK(older.environment().empty());
+  REQUIRE(older.env_size() == 3);
+  CHECK(older.env(0) == "NAME=one\nline");
+  CHECK(older.env(1) == "EMPTY=");
+  // An agent of version 1 speaks to a keeper of today: by its socket, as such an agent would.
+  Home home;
+  Watched launcher(make_process_launcher(options_for(home)));
+  launcher.run(shell_plan("true"));  // so that there is a keeper
+  launcher.drop();
+  auto plan = shell_plan("", 1);
+  REQUIRE(JobFolder::of(home.path(), plan)->make(plan));
+  auto socket = connect_to_keeper(home.path());
+  REQUIRE(socket);
+  pb::KeeperRequest request;
+  request.mutable_hello()->set_version(1);
+  REQUIRE(send_packet(socket->value(), request));
+  *request.mutable_start() = older;
+  *request.mutable_start()->mutable_key() = key_of(plan);
+  for (const char* word : {"sh", "-c", "echo \"$NAME,$EMPTY.\""})
+    request.mutable_start()->add_argv(word);
+  request.mutable_start()->set_folder(folder_of(home, plan));
+  REQUIRE(send_packet(socket->value(), request));
+  CHECK(eventually([&] { return newest_exit(folder_of(home, plan)).has_value(); }));
+  CHECK(read_file(folder_of(home, plan) + "/stdout") == "one\nline,.\n");
+}
+
+TEST_CASE("a command is looked for in PATH again when it is not where it was",
+          "[process][keeper]") {
+  Home home;
+  Watched launcher(make_process_launcher(options_for(home)));
+  auto first = home.path() + "/first";
+  auto second = home.path() + "/second";
+  for (const auto& folder : {first, second})
+    std::filesystem::create_directories(folder);
+  auto put = [](const std::string& path, const std::string& says) {
+    write_file(path, "#!/bin/sh\necho " + says + "\n");
+    ::chmod(path.c_str(), 0755);
+  };
+  std::int64_t sequence = 0;
+  auto output = [&] {
+    auto plan = shell_plan("", sequence++);
+    auto* container = plan.mutable_training_config()->mutable_tasks(0)->mutable_container();
+    container->clear_command();
+    container->clear_args();
+    container->add_command("a-tool");
+    auto* path = container->add_env();
+    path->set_name("PATH");
+    path->set_value(first + ":" + second + ":/bin");
+    auto exit = launcher.run(plan);
+    return exit.exit_code() == 0 && exit.cause() == pb::EXIT_CAUSE_EXITED
+               ? read_file(folder_of(home, plan) + "/stdout")
+               : exit.detail();
+  };
+  CHECK_THAT(output(), Catch::Contains("cannot find in PATH the command a-tool"));
+  put(second + "/a-tool", "second");
+  CHECK(output() == "second\n");
+  std::filesystem::remove(second + "/a-tool");
+  put(first + "/a-tool", "first");
+  CHECK(output() == "first\n");
+  std::filesystem::remove(first + "/a-tool");
+  std::filesystem::create_directory(first + "/a-tool");  // no program, though of its name
+  put(second + "/a-tool", "second");
+  CHECK(output() == "second\n");
+}
+
+TEST_CASE("the start that a keeper tells is the one in /proc", "[process][keeper]") {
+  Home home;
+  Watched launcher(make_process_launcher(options_for(home)));
+  constexpr int trials = 40;
+  for (int i = 0; i < trials; ++i) {
+    auto plan = shell_plan("exec sleep 100", i);
+    REQUIRE(launcher->prepare(plan));
+    launcher->start(key_of(plan), std::nullopt);
+  }
+  REQUIRE(launcher.wait_for([&] { return launcher.started.size() == trials; }));
+  for (const auto& started : launcher.started)
+    CHECK(started.pid_start_ticks() == start_ticks_of(started.pid()));
+  for (int i = 0; i < trials; ++i)
+    launcher->stop(key_of(shell_plan("", i)), milliseconds(0));
+  CHECK(launcher.wait_for([&] { return launcher.exits.size() == trials; }));
 }
 
 TEST_CASE("many trials at a time all come back", "[process][keeper]") {
