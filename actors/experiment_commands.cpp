@@ -27,12 +27,12 @@ constexpr auto disk_full_reason = "no space left on the disk that holds the home
 // --- the fold -----------------------------------------------------------------------------------------------------
 
 void ExperimentCore::apply(const pb::Event& event) {
-  auto recount = [this] {
-    std::int64_t running = 0;
-    for (const auto& [sequence, live] : live_)
-      running += live.state == pb::TRIAL_STATE_RUNNING ? 1 : 0;
-    counts_.set_running(running);
-    counts_.set_pending(static_cast<std::int64_t>(live_.size()) - running);
+  auto become = [this](Live& live, pb::TrialState state) {
+    auto running = (state == pb::TRIAL_STATE_RUNNING ? 1 : 0) -
+                   (live.state == pb::TRIAL_STATE_RUNNING ? 1 : 0);
+    live.state = state;
+    counts_.set_running(counts_.running() + running);
+    counts_.set_pending(counts_.pending() - running);
   };
   switch (event.what_case()) {
     case pb::Event::kExperimentSubmitted:
@@ -61,7 +61,7 @@ void ExperimentCore::apply(const pb::Event& event) {
         ++initial_used_;
       else if (created.origin() == "user" && !enqueued_.empty())
         enqueued_.pop_front();
-      recount();
+      counts_.set_pending(counts_.pending() + 1);
       break;
     }
     case pb::Event::kAttemptLaunched: {
@@ -76,20 +76,18 @@ void ExperimentCore::apply(const pb::Event& event) {
       break;
     }
     case pb::Event::kAttemptStarted:
-      live_.at(event.attempt_started().sequence()).state = pb::TRIAL_STATE_RUNNING;
-      recount();
+      become(live_.at(event.attempt_started().sequence()), pb::TRIAL_STATE_RUNNING);
       break;
     case pb::Event::kAttemptEnded:
       live_.at(event.attempt_ended().sequence()).launched = false;
       break;
     case pb::Event::kTrialRequeued: {
       auto& live = live_.at(event.trial_requeued().sequence());
-      live.state = pb::TRIAL_STATE_PENDING;
+      become(live, pb::TRIAL_STATE_PENDING);
       if (event.trial_requeued().costs_retry())
         ++live.retries;
       else if (event.trial_requeued().lost())
         ++live.lost;
-      recount();
       break;
     }
     case pb::Event::kTrialStopRequested: {
@@ -100,7 +98,12 @@ void ExperimentCore::apply(const pb::Event& event) {
     }
     case pb::Event::kTrialEnded: {
       const auto& ended = event.trial_ended();
-      live_.erase(ended.sequence());
+      auto gone = live_.find(ended.sequence());
+      if (gone == live_.end())
+        break;
+      become(gone->second, pb::TRIAL_STATE_PENDING);
+      counts_.set_pending(counts_.pending() - 1);
+      live_.erase(gone);
       switch (ended.state()) {
         case pb::TRIAL_STATE_SUCCEEDED: counts_.set_succeeded(counts_.succeeded() + 1); break;
         case pb::TRIAL_STATE_EARLY_STOPPED:
@@ -109,7 +112,6 @@ void ExperimentCore::apply(const pb::Event& event) {
         case pb::TRIAL_STATE_KILLED: counts_.set_killed(counts_.killed() + 1); break;
         default: counts_.set_failed(counts_.failed() + 1); break;
       }
-      recount();
       break;
     }
     case pb::Event::kNotice:
@@ -362,9 +364,10 @@ std::optional<Time> ExperimentCore::next_tick(Time now) const {
     earlier(now +
             milliseconds(std::max<std::int64_t>(0, static_cast<std::int64_t>(std::ceil(left)))));
   }
-  for (const auto& [sequence, live] : live_)
-    if (live.not_before && !live.launched && *live.not_before > now)
-      earlier(*live.not_before);
+  if (backing_off_until_ && *backing_off_until_ > now)
+    for (const auto& [sequence, live] : live_)
+      if (live.not_before && !live.launched && *live.not_before > now)
+        earlier(*live.not_before);
   return next;
 }
 

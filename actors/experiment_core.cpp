@@ -84,9 +84,11 @@ std::int64_t ExperimentCore::occupied() const {
 
 bool ExperimentCore::wants_new_trial(Time now) const {
   auto live = static_cast<std::int64_t>(live_.size());
-  auto backing_off = std::count_if(live_.begin(), live_.end(), [&](const auto& entry) {
-    return !entry.second.launched && entry.second.not_before && *entry.second.not_before > now;
-  });
+  std::int64_t backing_off = 0;
+  if (backing_off_until_ && *backing_off_until_ > now)
+    backing_off = std::count_if(live_.begin(), live_.end(), [&](const auto& entry) {
+      return !entry.second.launched && entry.second.not_before && *entry.second.not_before > now;
+    });
   return (spec_.max_trial_num() == 0 || ended() + live < spec_.max_trial_num()) &&
          live - backing_off < spec_.trial_concurrency();
 }
@@ -425,8 +427,10 @@ bool ExperimentCore::retry(Moment moment, Live& live, const std::string& kind,
 
 void ExperimentCore::requeue(Moment moment, Live& live, const std::string& reason, Requeue why,
                              milliseconds wait) {
-  if (wait.count() > 0)
+  if (wait.count() > 0) {
     live.not_before = moment.now + wait;
+    backing_off_until_ = std::max(backing_off_until_.value_or(*live.not_before), *live.not_before);
+  }
   pb::Event event;
   auto* requeued = event.mutable_trial_requeued();
   requeued->set_sequence(live.trial.sequence);

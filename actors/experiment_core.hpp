@@ -254,6 +254,7 @@ class ExperimentCore {
   bool started_ = false;
   std::optional<Time> running_since_;
   std::optional<Time> next_touch_;
+  std::optional<Time> backing_off_until_;  // the latest not_before of all trials
   bool asking_ = false;
   std::string asked_for_;          // origin of the trial that is being asked for
   bool not_yet_ = false;           // the tuner wants to be told more first

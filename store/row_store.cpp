@@ -313,6 +313,16 @@ void RowStore::save() {
       save(*row);
 }
 
+void RowStore::settle() {
+  std::erase_if(trials_, [](const auto& entry) {
+    const auto& row = entry.second;
+    return !row || (row->state != pb::TRIAL_STATE_PENDING && row->state != pb::TRIAL_STATE_RUNNING);
+  });
+  for (auto& [key, row] : trials_)
+    row->is_new = row->changed = false;
+  experiments_.clear();
+}
+
 void RowStore::clear() {
   experiments_.clear();
   trials_.clear();

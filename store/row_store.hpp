@@ -17,7 +17,7 @@ namespace autotune {
 /// A prepared statement made ready for new values.
 SQLite::Statement& fresh(SQLite::Statement& statement);
 
-/// Throws what SQLiteCpp throws. Everything it holds is dropped by `clear`, after a commit or a rollback.
+/// Throws what SQLiteCpp throws. There is one writer, so what it holds of trials that go on stays true between commits.
 class RowStore {
  public:
   explicit RowStore(SQLite::Database& database);
@@ -40,6 +40,9 @@ class RowStore {
 
   /// Writes all changed rows.
   void save();
+  /// After a commit: drops all but the rows of trials that go on.
+  void settle();
+  /// After a rollback: drops everything.
   void clear();
 
  private:

@@ -97,7 +97,7 @@ class SqliteWriter final : public StoreWriter {
         std::visit([this](const auto& one) { apply_write(one); }, write);
       rows_.save();
       fresh(commit_).exec();
-      rows_.clear();
+      rows_.settle();
       return {};
     } catch (const std::exception& e) {
       auto error = store_error(e, "write to " + path_.string());

@@ -15,14 +15,19 @@ void SeenPoints::add(const Trial& ended) {
 }
 
 SeenPoints::Taken::Taken(const SeenPoints& seen, std::span<const Trial> running) : seen_(&seen) {
-  for (const auto& trial : running) {
-    auto point = seen.space_.point_of(trial.parameters);
-    if (!point || !seen.space_.discrete(*point))
-      continue;
-    auto key = seen.space_.key(*point);
-    if (!seen.keys_.contains(key))
-      running_.insert(key);
-  }
+  for (const auto& trial : running)
+    if (auto key = seen.key_of(trial); key && !seen.keys_.contains(*key))
+      running_.insert(*key);
+  if (seen.running_keys_.size() > 2 * running.size() + 64)
+    seen.running_keys_.clear();  // most of them have ended
+}
+
+std::optional<std::uint64_t> SeenPoints::key_of(const Trial& running) const {
+  auto [at, unknown] = running_keys_.try_emplace(running.sequence);
+  if (unknown)
+    if (auto point = space_.point_of(running.parameters); point && space_.discrete(*point))
+      at->second = space_.key(*point);
+  return at->second;
 }
 
 bool SeenPoints::Taken::contains(const Point& point) const {

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <optional>
 #include <span>
+#include <unordered_map>
 #include <unordered_set>
 
 #include "messages/trial.hpp"
@@ -55,7 +56,11 @@ class SeenPoints {
 
  private:
   Space space_;
+  /// The key of a running trial's point, read from its parameters once; nothing where it is not of a finite space.
+  std::optional<std::uint64_t> key_of(const Trial& running) const;
+
   std::unordered_set<std::uint64_t> keys_;
+  mutable std::unordered_map<Sequence, std::optional<std::uint64_t>> running_keys_;
 };
 
 }  // namespace autotune
