@@ -85,10 +85,10 @@ std::vector<NamedCell> cells_of(const std::string& name, const Value& value) {
 }
 
 void write_experiments_csv(const std::vector<pb::ExperimentSummary>& experiments,
-                           std::ostream& out) {
+                           const FrontSizes& fronts, std::ostream& out) {
   csv_row({"id", "name", "phase", "maxTrialNum", "trialConcurrency", "pending", "running",
            "succeeded", "failed", "earlyStopped", "killed", "best", "bestSequence", "startedAt",
-           "endedAt", "reason"},
+           "endedAt", "reason", "front"},
           out);
   for (const auto& e : experiments) {
     const auto& counts = e.counts();
@@ -101,6 +101,8 @@ void write_experiments_csv(const std::vector<pb::ExperimentSummary>& experiments
     row.push_back(e.has_best() ? csv_number(e.best().value()) : "");
     row.push_back(e.has_best() ? std::to_string(e.best().sequence()) : "");
     row.insert(row.end(), {iso_time(e.started_at_ms()), iso_time(e.ended_at_ms()), e.reason()});
+    auto front = fronts.find(e.id());
+    row.push_back(front == fronts.end() ? "" : std::to_string(front->second));
     csv_row(row, out);
   }
 }

@@ -1,6 +1,7 @@
 // Experiments and trials as CSV (RFC 4180), for spreadsheets and data frames. Pure: text out of facts.
 #pragma once
 
+#include <map>
 #include <ostream>
 #include <string>
 #include <utility>
@@ -18,9 +19,12 @@ using NamedCell = std::pair<std::string, std::string>;
 /// (NAME/MEMBER).
 std::vector<NamedCell> cells_of(const std::string& name, const Value& value);
 
-/// A row an experiment.
+/// How many trials are on the fronts of the experiments that have several goals, by ID.
+using FrontSizes = std::map<std::string, std::size_t>;
+
+/// A row an experiment; `front` is empty where there is one goal, `best` where there are several.
 void write_experiments_csv(const std::vector<pb::ExperimentSummary>& experiments,
-                           std::ostream& out);
+                           const FrontSizes& fronts, std::ostream& out);
 
 /// Trials as CSV (RFC 4180), a row each: sequence, id, state, final, with constraints feasible, with several
 /// goals onFront, metric.NAME for each final metric,

@@ -26,9 +26,6 @@ std::string duration_of(const pb::ExperimentSummary& e, std::int64_t now_ms) {
 
 bool has_front(const pb::ExperimentSummary& e) { return e.spec().objective().goals_size() > 1; }
 
-/// How many trials are on the fronts of the experiments that have several goals, by ID.
-using FrontSizes = std::map<std::string, std::size_t>;
-
 Result<FrontSizes> front_sizes(StoreReader& store,
                                const std::vector<pb::ExperimentSummary>& experiments) {
   FrontSizes sizes;
@@ -244,16 +241,15 @@ Result<void> write_experiments(StoreReader& store, const OutputOptions& options,
   auto experiments = store.experiments();
   if (!experiments)
     return tl::unexpected(experiments.error());
-  if (options.format == Format::csv) {
-    write_experiments_csv(*experiments, out);
-    return {};
-  }
   if (options.format == Format::json)
     return experiments_json(store, *experiments, out);
   auto fronts = front_sizes(store, *experiments);
   if (!fronts)
     return tl::unexpected(fronts.error());
-  experiments_table(*experiments, *fronts, options, out);
+  if (options.format == Format::csv)
+    write_experiments_csv(*experiments, *fronts, out);
+  else
+    experiments_table(*experiments, *fronts, options, out);
   return {};
 }
 

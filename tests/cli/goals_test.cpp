@@ -233,6 +233,8 @@ TEST_CASE("an event file says what is feasible and what is on the front", "[cli]
 TEST_CASE("the table of experiments tells the size of the front", "[cli][goals]") {
   Home home(tradeoff(), some_results());
   CHECK_THAT(home.experiments(Format::table), Catch::Contains("front: 2"));
+  auto csv = home.experiments(Format::csv);
+  CHECK_THAT(csv, Catch::Contains(",reason,front\r\n") && Catch::EndsWith(",2\r\n"));
   auto json = value(parse_json(home.experiments(Format::json)));
   const auto& one = json.as_array()->front();
   CHECK(one.find("best")->is_null());

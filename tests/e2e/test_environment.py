@@ -256,6 +256,8 @@ class Mounts(EndToEnd):
         self.check_mounted()
 
     def test_by_an_ordinary_user(self):
+        if "TSAN_OPTIONS" in os.environ:
+            self.skipTest("the kernel gives no user namespace to a program with a second thread, and TSan makes one")
         self.be_nobody()
         if not allowed(*self.NOBODY, "unshare", "--user", "--mount", "true"):
             self.skipTest("ordinary users may make no user namespaces here")

@@ -1,12 +1,12 @@
 // What every tuner must do, whatever its method. Runs over all that `algorithms()` lists.
 #include <cmath>
-#include <functional>
 #include <map>
 #include <set>
 
 #include <catch2/catch.hpp>
 
 #include "driver.hpp"
+#include "fitting_space.hpp"
 #include "spaces.hpp"
 #include "tuner/factory.hpp"
 #include "tuner/stdio.hpp"
@@ -34,15 +34,6 @@ bool takes(const std::string& name, const std::string& argument) {
   return false;
 }
 
-SearchSpace list_space(int n) {
-  std::vector<Value> members;
-  for (int i = 0; i < n; ++i)
-    members.push_back(Value(Object{{"x", Value::integer(i)}}));
-  return {{choice("list", std::move(members))}};
-}
-
-bool lists(const std::string& name) { return name == "Batch"; }
-
 /// Tries a configuration again with other budgets.
 bool advises(const std::string& name) {
   return find_algorithm(name, {AlgorithmKind::tuner, AlgorithmKind::advisor})->kind ==
@@ -56,32 +47,6 @@ bool repeats(const std::string& name) { return name == "PBTTuner"; }
 /// Takes about a second for a suggestion of a thousand parameters.
 bool thinks(const std::string& name) {
   return name == "GPTuner" || name == "MetisTuner" || name == "SMAC" || advises(name);
-}
-
-/// Searches layer_choice and input_choice alone.
-bool builds(const std::string& name) { return name == "PPOTuner"; }
-
-/// 7 * 7 * 7 * 4 * 3 = 4116 networks.
-SearchSpace networks() {
-  std::vector<Value> inputs{std::string("a"), std::string("b"), std::string("c")};
-  return {{layer("l1", 7), layer("l2", 7), layer("l3", 7), input("i1", inputs, {0, 1}),
-           input("i2", inputs, {1})}};
-}
-
-bool nests(const std::string& name) {
-  return find_algorithm(name, {AlgorithmKind::tuner, AlgorithmKind::advisor})->nested;
-}
-
-/// The space, for a tuner that doesn't nest without what is nested, or for a tuner that only takes
-/// lists, a list of that many members.
-SearchSpace space_for(const std::string& name, SearchSpace space, int members) {
-  if (lists(name))
-    return list_space(members);
-  if (builds(name))
-    return networks();
-  if (!nests(name))
-    std::erase_if(space.parameters, [](const auto& p) { return !p.branches.empty(); });
-  return space;
 }
 
 /// A space of 36 points.
@@ -285,63 +250,6 @@ TEST_CASE("a value that is no number is refused where it comes in, and the trial
   }
   CHECK(session.answer(R"({"op":"tell","id":0,"status":"ok","value":0})") == R"({"ok":true})");
   CHECK(session.answer(R"({"op":"ask","id":1})").find("error") == std::string::npos);
-}
-
-TEST_CASE("wrong classArgs are refused by name, type and range, with what would be right",
-          "[conformance]") {
-  // Assessors too, and what stands in groups.
-  std::function<void(const std::string&, const std::vector<ArgumentInfo>&,
-                     const std::function<std::vector<AlgorithmError>(Value)>&)>
-      look =
-          [&](const std::string& path, const std::vector<ArgumentInfo>& table, const auto& check) {
-            auto refused = [&](const std::string& argument, const Value& value,
-                               const std::string& right) {
-              CAPTURE(path, argument, to_json(value));
-              auto errors = check(Object{{argument, value}});
-              REQUIRE(errors.size() == 1);
-              CHECK(errors[0].path == path + "." + argument);
-              CHECK_THAT(errors[0].message, Catch::Contains(right));
-            };
-            refused("no_such_thing", number("1"), table.empty() ? "there are none" : table[0].name);
-            for (const auto& a : table) {
-              if (a.kind == ArgumentKind::group) {
-                look(path + "." + a.name, a.members, [&](Value members) {
-                  return check(Object{{a.name, std::move(members)}});
-                });
-                refused(a.name, number("1"), a.range());
-                continue;
-              }
-              refused(a.name, Array{}, a.range());
-              refused(a.name, Object{}, a.range());
-              bool numeric = a.kind == ArgumentKind::integer || a.kind == ArgumentKind::real;
-              refused(a.name, numeric ? Value("much") : number("77"), a.range());
-              if (a.kind == ArgumentKind::word)
-                refused(a.name, "no such word", a.range());
-              if (a.kind == ArgumentKind::integer)
-                refused(a.name, number("1.5"), a.range());
-              if (numeric && std::isfinite(a.least))
-                refused(a.name, Value::real(a.least - 1), a.range());
-              if (numeric && a.least_excluded)
-                refused(a.name, Value::real(a.least), a.range());
-              if (numeric && std::isfinite(a.most) && a.most < 1e15)
-                refused(a.name, Value::real(a.most + 1), a.range());
-            }
-          };
-  for (const auto& row : algorithms()) {
-    bool assesses = row.kind == AlgorithmKind::assessor;
-    auto space = assesses ? cube(1) : space_for(row.name, mixed_space(), 10);
-    look(assesses ? "assessor.classArgs" : "tuner.classArgs", row.arguments, [&](Value args) {
-      auto spec = assesses ? spec_of("Random") : spec_of(row.name, to_json(args));
-      if (assesses) {
-        spec.mutable_assessor()->set_name(row.name);
-        spec.mutable_assessor()->set_class_args_json(to_json(args));
-        CHECK_FALSE(make_assessor(spec));
-      } else {
-        CHECK_FALSE(make_tuner(spec, space, 1));
-      }
-      return check_algorithms(spec, space);
-    });
-  }
 }
 
 TEST_CASE("maximize is the mirror of minimize", "[conformance]") {
