@@ -2,8 +2,11 @@
 
 #include <array>
 #include <cerrno>
+#include <chrono>
+#include <cstdio>
 #include <cstring>
 #include <ctime>
+#include <thread>
 
 #include <fcntl.h>
 #include <unistd.h>
@@ -11,7 +14,11 @@
 namespace autotune {
 namespace {
 
+using namespace std::chrono_literals;
+
 constexpr std::size_t command_bytes_max = 200;
+constexpr auto dead_holder_wait = 2000ms;
+constexpr auto look_interval = 5ms;
 
 /// An OFD lock can be asked after without being taken, unlike one of flock().
 struct flock whole_file() {
@@ -64,6 +71,37 @@ std::string holder_of(int fd) {
   return text.empty() ? "another process" : text;
 }
 
+/// Whether the process that signed is one that runs. False for a zombie, and where the text names none.
+bool is_alive(const std::string& holder) {
+  int pid = 0;
+  if (std::sscanf(holder.c_str(), "pid %d", &pid) != 1 || pid <= 0)
+    return false;
+  int fd = ::open(("/proc/" + std::to_string(pid) + "/stat").c_str(), O_RDONLY | O_CLOEXEC);
+  if (fd < 0)
+    return false;
+  auto stat = slurp(fd, 512);
+  ::close(fd);
+  auto name_end = stat.rfind(") ");
+  return name_end != std::string::npos && stat[name_end + 2] != 'Z' && stat[name_end + 2] != 'X';
+}
+
+/// Takes the lock. A process that is killed in the moment between fork and exec of another leaves that one with its
+/// lock until it has executed: a dead holder is waited for, a living one is not.
+bool take(int fd) {
+  auto whole = whole_file();
+  for (auto waited = 0ms;; waited += look_interval) {
+    if (::fcntl(fd, F_OFD_SETLK, &whole) == 0)
+      return true;
+    if ((errno != EAGAIN && errno != EACCES) || waited >= dead_holder_wait)
+      return false;
+    if (is_alive(holder_of(fd))) {
+      errno = EAGAIN;
+      return false;
+    }
+    std::this_thread::sleep_for(look_interval);
+  }
+}
+
 /// Who we are; padded in one write, so that a reader never sees half of it and an old text is covered.
 void sign(int fd) {
   auto text = "pid " + std::to_string(::getpid()) + " (" + own_command() + ") since " + now_text();
@@ -96,8 +134,7 @@ Result<HomeLock> lock_home(const std::filesystem::path& home) {
   if (fd < 0)
     return unusable(strerror(errno));
   HomeLock lock(fd);
-  auto whole = whole_file();
-  if (::fcntl(fd, F_OFD_SETLK, &whole) != 0) {
+  if (!take(fd)) {
     if (errno != EAGAIN && errno != EACCES)
       return unusable(strerror(errno));
     return fail(ErrorCode::failed_precondition,

@@ -30,7 +30,8 @@ class HomeLock {
   int fd_ = -1;
 };
 
-/// Takes `<home>/lock`, making the folder (mode 0700) where it is absent. Does not wait.
+/// Takes `<home>/lock`, making the folder (mode 0700) where it is absent. Does not wait for a holder that
+/// lives; for what a dead one left behind, up to two seconds.
 /// Error: failed_precondition ("held by pid 123 (autotune run x.yaml) since 2026-01-01T00:00:00Z", or the folder cannot
 /// be written).
 Result<HomeLock> lock_home(const std::filesystem::path& home);

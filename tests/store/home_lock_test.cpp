@@ -37,6 +37,36 @@ TEST_CASE("a held home is refused naming the holder", "[store]") {
   CHECK(lock_home(home));
 }
 
+TEST_CASE("what a killed holder was starting gives the lock back, and is waited for", "[store]") {
+  TemporaryFolder folder;
+  int ready[2];
+  REQUIRE(::pipe(ready) == 0);
+  auto child = ::fork();
+  if (child == 0) {
+    auto lock = lock_home(folder.path());
+    // As between fork and exec: it still has what its parent had open.
+    if (::fork() == 0) {
+      [[maybe_unused]] auto n = ::write(ready[1], lock ? "y" : "n", 1);
+      ::usleep(300000);
+      ::_exit(0);
+    }
+    ::pause();
+    ::_exit(0);
+  }
+  char told = 0;
+  REQUIRE(::read(ready[0], &told, 1) == 1);
+  CHECK(told == 'y');
+  ::kill(child, SIGKILL);
+  siginfo_t dead{};
+  ::waitid(P_PID, static_cast<id_t>(child), &dead, WEXITED | WNOWAIT);
+  SECTION("reaped") { ::waitpid(child, nullptr, 0); }
+  SECTION("a zombie still") {}
+  CHECK(lock_home(folder.path()));
+  ::waitpid(child, nullptr, 0);
+  ::close(ready[0]);
+  ::close(ready[1]);
+}
+
 TEST_CASE("a lock dies with its process, however that dies", "[store]") {
   TemporaryFolder folder;
   int ready[2];
