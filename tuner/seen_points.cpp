@@ -15,19 +15,24 @@ void SeenPoints::add(const Trial& ended) {
 }
 
 SeenPoints::Taken::Taken(const SeenPoints& seen, std::span<const Trial> running) : seen_(&seen) {
-  for (const auto& trial : running)
-    if (auto key = seen.key_of(trial); key && !seen.keys_.contains(*key))
+  std::unordered_map<Sequence, Key> keys;
+  keys.reserve(running.size());
+  for (const auto& trial : running) {
+    auto known = seen.running_keys_.extract(trial.sequence);
+    auto key = known ? known.mapped() : seen.key_of(trial);
+    if (known)
+      keys.insert(std::move(known));
+    else
+      keys.emplace(trial.sequence, key);
+    if (key && !seen.keys_.contains(*key))
       running_.insert(*key);
-  if (seen.running_keys_.size() > 2 * running.size() + 64)
-    seen.running_keys_.clear();  // most of them have ended
+  }
+  seen.running_keys_ = std::move(keys);
 }
 
-std::optional<std::uint64_t> SeenPoints::key_of(const Trial& running) const {
-  auto [at, unknown] = running_keys_.try_emplace(running.sequence);
-  if (unknown)
-    if (auto point = space_.point_of(running.parameters); point && space_.discrete(*point))
-      at->second = space_.key(*point);
-  return at->second;
+SeenPoints::Key SeenPoints::key_of(const Trial& trial) const {
+  auto point = space_.point_of(trial.parameters);
+  return point && space_.discrete(*point) ? Key(space_.key(*point)) : std::nullopt;
 }
 
 bool SeenPoints::Taken::contains(const Point& point) const {

@@ -56,11 +56,13 @@ class SeenPoints {
 
  private:
   Space space_;
-  /// The key of a running trial's point, read from its parameters once; nothing where it is not of a finite space.
-  std::optional<std::uint64_t> key_of(const Trial& running) const;
+  using Key = std::optional<std::uint64_t>;  // nothing where the point is not discrete
+
+  Key key_of(const Trial& trial) const;
 
   std::unordered_set<std::uint64_t> keys_;
-  mutable std::unordered_map<Sequence, std::optional<std::uint64_t>> running_keys_;
+  /// Of the trials that ran at the last question: to read their parameters is most of what a cheap tuner does.
+  mutable std::unordered_map<Sequence, Key> running_keys_;
 };
 
 }  // namespace autotune
