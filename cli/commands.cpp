@@ -210,6 +210,8 @@ int watch(const Common& common, const std::string& id) {
       if (auto line = view.take(stored.event))
         std::cerr << *line << "\n";
     }
+    if (at_rest(view.phase()))
+      print_summary(id, view, home_folder(common), std::cerr);
     switch (view.phase()) {
       case pb::PHASE_DONE: return view.succeeded() > 0 ? exit_fine : exit_failed;
       case pb::PHASE_TIMEOUT: return exit_timeout;

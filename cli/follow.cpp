@@ -63,11 +63,6 @@ pb::ControlRequest stop_request(const std::string& id, bool hurry) {
   return request;
 }
 
-bool at_rest(pb::Phase phase) {
-  return phase == pb::PHASE_DONE || phase == pb::PHASE_TIMEOUT || phase == pb::PHASE_ERROR ||
-         phase == pb::PHASE_STOPPED;
-}
-
 int exit_code_of(const RunView& view, bool interrupted) {
   switch (view.phase()) {
     case pb::PHASE_DONE: return view.succeeded() > 0 ? exit_fine : exit_failed;
@@ -77,27 +72,33 @@ int exit_code_of(const RunView& view, bool interrupted) {
   }
 }
 
-void print_summary(const std::string& id, const RunView& view, const std::filesystem::path& home) {
-  const auto& counts = view.counts();
-  std::string word = pb::Phase_Name(view.phase()).substr(6);
-  std::cout << id << " " << word << (view.reason().empty() ? "" : ": " + view.reason()) << " ("
-            << counts.succeeded() << " succeeded, " << counts.failed() << " failed";
-  if (counts.early_stopped() > 0)
-    std::cout << ", " << counts.early_stopped() << " stopped early";
-  if (counts.killed() > 0)
-    std::cout << ", " << counts.killed() << " killed";
-  std::cout << ")\n";
-  constexpr std::size_t front_rows_max = 20;
-  std::cout << view.outcome(id, front_rows_max);
-  if (view.phase() == pb::PHASE_STOPPED)
-    std::cout << "go on with: autotune resume " << id << "\n";
-  if (counts.failed() > 0)
-    std::cout << "why a trial failed: autotune describe trial " << id
-              << "/SEQ; its output: autotune logs " << id << "/SEQ\n";
-  std::cout << "files: " << (home / "trials" / id).string() << "\n" << std::flush;
+}  // namespace
+
+bool at_rest(pb::Phase phase) {
+  return phase == pb::PHASE_DONE || phase == pb::PHASE_TIMEOUT || phase == pb::PHASE_ERROR ||
+         phase == pb::PHASE_STOPPED;
 }
 
-}  // namespace
+void print_summary(const std::string& id, const RunView& view, const std::filesystem::path& home,
+                   std::ostream& out) {
+  const auto& counts = view.counts();
+  std::string word = pb::Phase_Name(view.phase()).substr(6);
+  out << id << " " << word << (view.reason().empty() ? "" : ": " + view.reason()) << " ("
+      << counts.succeeded() << " succeeded, " << counts.failed() << " failed";
+  if (counts.early_stopped() > 0)
+    out << ", " << counts.early_stopped() << " stopped early";
+  if (counts.killed() > 0)
+    out << ", " << counts.killed() << " killed";
+  out << ")\n";
+  constexpr std::size_t front_rows_max = 20;
+  out << view.outcome(id, front_rows_max);
+  if (view.phase() == pb::PHASE_STOPPED)
+    out << "go on with: autotune resume " << id << "\n";
+  if (counts.failed() > 0)
+    out << "why a trial failed: autotune describe trial " << id
+        << "/SEQ; its output: autotune logs " << id << "/SEQ\n";
+  out << "files: " << (home / "trials" / id).string() << "\n" << std::flush;
+}
 
 Watcher EventQueue::watcher() {
   return [this](const std::string& id, const std::vector<pb::Event>& events) {
@@ -176,7 +177,7 @@ int follow(LocalServer& server, EventQueue& events, const Common& common, const 
     area.show(
         view.draw(size.ws_col, std::max(8, static_cast<int>(size.ws_row) - 8), wall_ms(), colour));
   }
-  print_summary(id, view, home);
+  print_summary(id, view, home, std::cout);
   return exit_code_of(view, signals_seen > 0);
 }
 

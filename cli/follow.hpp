@@ -33,6 +33,12 @@ void catch_signals();
 /// How many have come.
 int signals_caught();
 
+/// DONE, TIMEOUT, ERROR or STOPPED.
+bool at_rest(pb::Phase phase);
+/// How it ended: counts, the best trial or the front, where its files are.
+void print_summary(const std::string& id, const RunView& view, const std::filesystem::path& home,
+                   std::ostream& out);
+
 /// Shows the experiment until it is at rest and gives the exit code. Ctrl-C stops it (TERM, grace, KILL), a second
 /// one hurries.
 int follow(LocalServer& server, EventQueue& events, const Common& common, const std::string& id,

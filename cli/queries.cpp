@@ -38,6 +38,23 @@ int ask(const Common& common, const Query& query) {
   return done ? exit_fine : report(done.error());
 }
 
+/// A home that was never written to has no experiments; that it is no slip in --home is for the user to see.
+int get_experiments(const Common& common) {
+  const auto home = home_folder(common);
+  auto reader = reader_of(home);
+  if (reader || reader.error().code != ErrorCode::not_found)
+    return ask(common, [](StoreReader& store, const OutputOptions& options) {
+      return write_experiments(store, options, std::cout);
+    });
+  auto format = format_of(common.output);
+  if (!format)
+    return report(format.error());
+  write_no_experiments({*format, now_ms()}, std::cout);
+  std::cout.flush();
+  std::cerr << "no experiments in " << home.string() << " yet\n";
+  return exit_fine;
+}
+
 /// EXP/SEQ. invalid_argument where the slash or the number is missing.
 Result<std::pair<std::string, Sequence>> parse_trial(const std::string& text) {
   auto slash = text.find('/');
@@ -116,11 +133,7 @@ void add_get(CLI::App& app, Common& common, int& exit_code) {
       add_verb(*get, common, "experiments", "All experiments of the home, oldest first");
   experiments->alias("experiment")->alias("exp");
   add_output_option(*experiments, common, formats);
-  experiments->callback([&common, &exit_code] {
-    exit_code = ask(common, [](StoreReader& store, const OutputOptions& options) {
-      return write_experiments(store, options, std::cout);
-    });
-  });
+  experiments->callback([&common, &exit_code] { exit_code = get_experiments(common); });
   auto name = std::make_shared<std::string>();
   auto* trials =
       add_verb(*get, common, "trials", "All trials of an experiment, in order of creation");

@@ -236,6 +236,15 @@ std::string printable(const std::string& text) {
   return out;
 }
 
+void write_no_experiments(const OutputOptions& options, std::ostream& out) {
+  if (options.format == Format::json)
+    out << "[]\n";
+  else if (options.format == Format::csv)
+    write_experiments_csv({}, {}, out);
+  else
+    experiments_table({}, {}, options, out);
+}
+
 Result<void> write_experiments(StoreReader& store, const OutputOptions& options,
                                std::ostream& out) {
   auto experiments = store.experiments();

@@ -22,6 +22,9 @@ struct OutputOptions {
   std::int64_t now_ms = 0;  ///< wall clock, for what still runs
 };
 
+/// `get experiments` of a home without a database.
+void write_no_experiments(const OutputOptions& options, std::ostream& out);
+
 /// `get experiments`, newest last.
 Result<void> write_experiments(StoreReader& store, const OutputOptions& options, std::ostream& out);
 

@@ -207,7 +207,7 @@ class Commands(EndToEnd):
         other = self.write("other.json", experiment("other", shell(FINAL), maxTrialNum=2))
         watched = self.run_it("apply", "-f", other, "--watch", "-o", "json", code=0)
         self.assertEqual(json.loads(watched.stdout)["id"], self.database.experiment("other")["id"])
-        self.assertIn("DONE", watched.stderr)
+        self.assertIn(" DONE (2 succeeded, 0 failed)\nbest: trial 0 with ", watched.stderr)
         self.let_go()
         self.finish(child, code=0)
 
@@ -246,6 +246,10 @@ class Commands(EndToEnd):
 
     def test_exit_codes_where_nothing_is_found(self):
         self.let_go()
+        empty = self.run_it("get", "experiments", "-o", "json", code=0)
+        self.assertEqual(json.loads(empty.stdout), [])
+        self.assertIn(f"no experiments in {self.home} yet", empty.stderr)
+        self.assertIn("PHASE", self.run_it("get", "experiments", code=0).stdout)
         for arguments in (["stop", "none"], ["logs", "none/0"], ["resume", "none"], ["delete", "none"],
                           ["get", "trials", "none"], ["best", "none"], ["describe", "none"],
                           ["edit", "none", "--set", "spec.maxTrialNum=3"]):
