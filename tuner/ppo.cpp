@@ -124,7 +124,7 @@ PolicyNetwork::Slopes PpoTuner::slopes_of(const Lesson& lesson, const PolicyNetw
     Eigen::VectorXd logs = (odds.array() + 1e-12).log();
     double entropy = -odds.dot(logs);
     logits.array() += options_.ent_coef * odds.array() * (logs.array() + entropy);
-    slopes.logits.push_back(weight * logits);
+    slopes.logits.emplace_back(weight * logits);
     // 3. The critic's loss, the worse of the plain and the clipped one.
     double moved = pass.values[t] - lesson.values[t];
     double clipped = lesson.values[t] + std::clamp(moved, -range, range);

@@ -18,7 +18,6 @@ constexpr int steps_max = 30;             // of one local search
 constexpr int neighbours_numeric = 4;     // of each ordered dimension
 constexpr double neighbour_width = 0.1;   // standard deviation, as SMAC has it
 constexpr double neighbour_fine = 0.01;   // half of them look closer
-constexpr double category_switch = 0.5;
 
 /// How much below `best` a normal value is expected to come (Jones, Schonlau, Welch 1998).
 double expected_improvement(const RandomForest::Prediction& at, double best) {
