@@ -1,10 +1,10 @@
 #include "launchers/clone_into_cgroup.hpp"
 
 #include <linux/sched.h>
-#include <signal.h>
 #include <sys/syscall.h>
 
 #include <cerrno>
+#include <csignal>
 #include <cstdint>
 
 namespace autotune {
