@@ -173,6 +173,8 @@ class ExperimentCore {
  private:
   enum class Winding { none, stopped, timeout, done, error };
   enum class Stop { none, user, assessor };
+  static constexpr std::string_view quota_reason = "storage quota reached";
+
   enum class Requeue { retry, lost, stopped };
 
   struct Live {

@@ -210,14 +210,9 @@ int watch(const Common& common, const std::string& id) {
       if (auto line = view.take(stored.event))
         std::cerr << *line << "\n";
     }
-    if (at_rest(view.phase()))
+    if (at_rest(view.phase())) {
       print_summary(id, view, home_folder(common), std::cerr);
-    switch (view.phase()) {
-      case pb::PHASE_DONE: return view.succeeded() > 0 ? exit_fine : exit_failed;
-      case pb::PHASE_TIMEOUT: return exit_timeout;
-      case pb::PHASE_ERROR: return exit_failed;
-      case pb::PHASE_STOPPED: return exit_ended_by_other;
-      default: break;
+      return exit_code_of(view, false);
     }
     if (signals_caught() > 0)
       return exit_interrupted;

@@ -63,6 +63,13 @@ pb::ControlRequest stop_request(const std::string& id, bool hurry) {
   return request;
 }
 
+}  // namespace
+
+bool at_rest(pb::Phase phase) {
+  return phase == pb::PHASE_DONE || phase == pb::PHASE_TIMEOUT || phase == pb::PHASE_ERROR ||
+         phase == pb::PHASE_STOPPED;
+}
+
 int exit_code_of(const RunView& view, bool interrupted) {
   switch (view.phase()) {
     case pb::PHASE_DONE: return view.succeeded() > 0 ? exit_fine : exit_failed;
@@ -70,13 +77,6 @@ int exit_code_of(const RunView& view, bool interrupted) {
     case pb::PHASE_STOPPED: return interrupted ? exit_interrupted : exit_ended_by_other;
     default: return exit_failed;
   }
-}
-
-}  // namespace
-
-bool at_rest(pb::Phase phase) {
-  return phase == pb::PHASE_DONE || phase == pb::PHASE_TIMEOUT || phase == pb::PHASE_ERROR ||
-         phase == pb::PHASE_STOPPED;
 }
 
 void print_summary(const std::string& id, const RunView& view, const std::filesystem::path& home,

@@ -35,6 +35,8 @@ int signals_caught();
 
 /// DONE, TIMEOUT, ERROR or STOPPED.
 bool at_rest(pb::Phase phase);
+/// Of one that is at rest; `interrupted`: it was we who stopped it.
+int exit_code_of(const RunView& view, bool interrupted);
 /// How it ended: counts, the best trial or the front, where its files are.
 void print_summary(const std::string& id, const RunView& view, const std::filesystem::path& home,
                    std::ostream& out);

@@ -1,12 +1,16 @@
 // What the keeper promises when others fail: its own death, that of agents, leases, limits, logs.
 #include <catch2/catch.hpp>
 
+#include <fcntl.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include <csignal>
 #include <filesystem>
 #include <fstream>
+#include <future>
+#include <thread>
 
 #include "launchers/cgroup.hpp"
 #include "launchers/job_folder.hpp"
@@ -392,7 +396,7 @@ TEST_CASE("an environment larger than a packet reaches the trial", "[process][ke
 }
 
 TEST_CASE("an environment reaches keepers of both versions", "[process][keeper]") {
-  const std::string block("NAME=one\nline\0EMPTY=\0PATH=/usr/bin:/bin\0", 39);
+  const std::string block("NAME=one\nline\0EMPTY=\0PATH=/usr/bin:/bin\0", 40);
   pb::KeeperStart start;
   start.set_environment(block);
   auto older = as_of_version_1(start);
@@ -420,6 +424,39 @@ TEST_CASE("an environment reaches keepers of both versions", "[process][keeper]"
   REQUIRE(send_packet(socket->value(), request));
   CHECK(eventually([&] { return newest_exit(folder_of(home, plan)).has_value(); }));
   CHECK(read_file(folder_of(home, plan) + "/stdout") == "one\nline,.\n");
+}
+
+TEST_CASE("an agent speaks to a keeper of version 1 as that knows it", "[process][keeper]") {
+  Home home;
+  auto listener = listen_as_keeper(home.path());
+  REQUIRE(listener);
+  std::promise<pb::KeeperStart> received;
+  std::thread keeper([&] {  // all that such a keeper does with a start, but for starting
+    ::fcntl(listener->value(), F_SETFL, 0);
+    FileDescriptor agent(::accept(listener->value(), nullptr, nullptr));
+    PacketReader reader;
+    pb::KeeperRequest request;
+    pb::KeeperEvent welcome;
+    reader.receive(agent.value(), request);
+    welcome.mutable_welcome()->set_version(1);
+    [[maybe_unused]] auto sent = send_packet(agent.value(), welcome);
+    reader.receive(agent.value(), request);
+    received.set_value(request.start());
+  });
+  KeeperClient client({home.path(), "/no/keeper/is/started"}, [] {});
+  auto connected = client.connect();
+  CHECK(connected);
+  pb::KeeperRequest request;
+  request.mutable_start()->set_cwd("/");
+  request.mutable_start()->set_environment(std::string("NAME=value\0EMPTY=\0", 18));
+  CHECK(client.send(request));
+  keeper.join();
+  auto start = received.get_future().get();
+  CHECK(start.environment().empty());
+  CHECK(start.cwd() == "/");
+  REQUIRE(start.env_size() == 2);
+  CHECK(start.env(0) == "NAME=value");
+  CHECK(start.env(1) == "EMPTY=");
 }
 
 TEST_CASE("a command is looked for in PATH again when it is not where it was",

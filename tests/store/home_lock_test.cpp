@@ -2,7 +2,9 @@
 
 #include <chrono>
 #include <csignal>
+#include <filesystem>
 #include <thread>
+#include <utility>
 
 #include <fcntl.h>
 #include <sys/stat.h>
@@ -37,59 +39,79 @@ TEST_CASE("a held home is refused naming the holder", "[store]") {
   CHECK(lock_home(home));
 }
 
+namespace {
+
+/// A process that holds a home until it is killed.
+class Holder {
+ public:
+  /// `starts`: for 300 ms it has a child that is between fork and exec, which has all that its parent has open.
+  explicit Holder(const std::filesystem::path& home, bool starts = false) {
+    int ready[2];
+    REQUIRE(::pipe(ready) == 0);
+    pid_ = ::fork();
+    if (pid_ == 0) {
+      auto lock = lock_home(home);
+      const bool is_child = starts && ::fork() == 0;
+      if (!starts || is_child) {
+        [[maybe_unused]] auto n = ::write(ready[1], lock ? "y" : "n", 1);
+      }
+      if (is_child) {
+        ::usleep(300000);
+        ::_exit(0);
+      }
+      for (;;)
+        ::pause();
+    }
+    char told = 0;
+    REQUIRE(::read(ready[0], &told, 1) == 1);
+    CHECK(told == 'y');
+    ::close(ready[0]);
+    ::close(ready[1]);
+  }
+  ~Holder() {
+    kill();
+    reap();
+  }
+  Holder(const Holder&) = delete;
+  Holder& operator=(const Holder&) = delete;
+
+  pid_t pid() const { return pid_; }
+  /// It is a zombie then.
+  void kill() const {
+    siginfo_t dead{};
+    if (!reaped_ && ::kill(pid_, SIGKILL) == 0)
+      ::waitid(P_PID, static_cast<id_t>(pid_), &dead, WEXITED | WNOWAIT);
+  }
+  void reap() {
+    if (!std::exchange(reaped_, true))
+      ::waitpid(pid_, nullptr, 0);
+  }
+
+ private:
+  pid_t pid_ = 0;
+  bool reaped_ = false;
+};
+
+}  // namespace
+
 TEST_CASE("what a killed holder was starting gives the lock back, and is waited for", "[store]") {
   TemporaryFolder folder;
-  int ready[2];
-  REQUIRE(::pipe(ready) == 0);
-  auto child = ::fork();
-  if (child == 0) {
-    auto lock = lock_home(folder.path());
-    // As between fork and exec: it still has what its parent had open.
-    if (::fork() == 0) {
-      [[maybe_unused]] auto n = ::write(ready[1], lock ? "y" : "n", 1);
-      ::usleep(300000);
-      ::_exit(0);
-    }
-    ::pause();
-    ::_exit(0);
-  }
-  char told = 0;
-  REQUIRE(::read(ready[0], &told, 1) == 1);
-  CHECK(told == 'y');
-  ::kill(child, SIGKILL);
-  siginfo_t dead{};
-  ::waitid(P_PID, static_cast<id_t>(child), &dead, WEXITED | WNOWAIT);
-  SECTION("reaped") { ::waitpid(child, nullptr, 0); }
+  Holder holder(folder.path(), true);
+  holder.kill();
+  SECTION("reaped") { holder.reap(); }
   SECTION("a zombie still") {}
   CHECK(lock_home(folder.path()));
-  ::waitpid(child, nullptr, 0);
-  ::close(ready[0]);
-  ::close(ready[1]);
 }
 
 TEST_CASE("a lock dies with its process, however that dies", "[store]") {
   TemporaryFolder folder;
-  int ready[2];
-  REQUIRE(::pipe(ready) == 0);
-  auto child = ::fork();
-  if (child == 0) {
-    auto lock = lock_home(folder.path());
-    char told = lock ? 'y' : 'n';
-    [[maybe_unused]] auto n = ::write(ready[1], &told, 1);
-    ::pause();
-    ::_exit(0);
-  }
-  char told = 0;
-  REQUIRE(::read(ready[0], &told, 1) == 1);
-  CHECK(told == 'y');
+  Holder holder(folder.path());
   auto refused = lock_home(folder.path());
   REQUIRE_FALSE(refused);
-  CHECK_THAT(refused.error().message, Catch::Contains("pid " + std::to_string(child)));
-  ::kill(child, SIGKILL);
-  ::waitpid(child, nullptr, 0);
+  CHECK_THAT(refused.error().message, Catch::Contains("pid " + std::to_string(holder.pid())));
+  holder.kill();
+  holder.reap();
   CHECK(lock_home(folder.path()));
-  ::close(ready[0]);
-  ::close(ready[1]);
 }
 
 TEST_CASE("a program that is started while the home is held does not hold it", "[store]") {
