@@ -89,6 +89,8 @@ using NodeAgentActor = caf::typed_actor<
     caf::result<void>(ReadReports),
     // INTERNAL: the launcher has news.
     caf::result<void>(atom::poll),
+    // INTERNAL: the next launch that waits may have its turn.
+    caf::result<void>(atom::next),
     // INTERNAL: time passed.
     caf::result<void>(atom::tick)>;
 

@@ -1,5 +1,7 @@
 #include "actors/node_agent.hpp"
 
+#include <algorithm>
+
 #include "actors/log.hpp"
 #include "actors/trial_supervisor.hpp"
 
@@ -39,12 +41,14 @@ NodeAgentActor::behavior_type NodeAgentState::make_behavior() {
       compat::anon_send(caf::actor_cast<caf::actor>(strong), atom::poll_v);
   });
   return {
-      [this](LaunchAttempt& wish) { launch(wish); },
+      [this](LaunchAttempt& wish) { take_in(wish); },
       [this](const StopAttemptRequest& wish) {
+        launch_now(wish.key);
         if (auto* supervisor = find(wish.key))
           compat::send(self_, *supervisor, wish);
       },
       [this](const ReleaseAttempt& wish) {
+        launch_now(wish.key);
         launcher_->release(wish.key);
         if (auto* supervisor = find(wish.key)) {
           compat::send(self_, *supervisor, wish);
@@ -61,6 +65,7 @@ NodeAgentActor::behavior_type NodeAgentState::make_behavior() {
       },
       [this](const ReadReports& wish) { read(wish); },
       [this](atom::poll) { poll(); },
+      [this](atom::next) { launch_next(); },
       [this](atom::tick) {
         ticking_ = false;
         for (auto& [key, supervisor] : supervisors_)
@@ -77,7 +82,38 @@ TrialSupervisorActor* NodeAgentState::find(const AttemptKey& key) {
 
 TrialSupervisorActor* NodeAgentState::find(const pb::ReplicaKey& key) { return find(key_of(key)); }
 
-void NodeAgentState::launch(LaunchAttempt& wish) {
+/// One launch a turn: what goes on with trials that are further along comes between. Launched in one go, as many trials
+/// as may run at a time would stay in step for ever: all laid out by this one thread, then all started, then all ended,
+/// with cores idle in between.
+void NodeAgentState::take_in(LaunchAttempt& wish) {
+  launches_.push_back({std::move(wish), self_->current_sender()});
+  if (launches_.size() == 1)
+    compat::send(self_, NodeAgentActor(self_), atom::next_v);
+}
+
+void NodeAgentState::launch_next() {
+  if (launches_.empty())
+    return;
+  auto first = std::move(launches_.front());
+  launches_.pop_front();
+  launch(first);
+  if (!launches_.empty())
+    compat::send(self_, NodeAgentActor(self_), atom::next_v);
+}
+
+/// What is said of an attempt finds it launched.
+void NodeAgentState::launch_now(const AttemptKey& key) {
+  auto waits = std::find_if(launches_.begin(), launches_.end(),
+                            [&](const Launch& one) { return key_of(one.wish.plan) == key; });
+  if (waits == launches_.end())
+    return;
+  auto one = std::move(*waits);
+  launches_.erase(waits);
+  launch(one);
+}
+
+void NodeAgentState::launch(Launch& one) {
+  auto& wish = one.wish;
   auto key = key_of(wish.plan);
   if (auto* known = find(key)) {
     if (!wish.adopt)
@@ -97,7 +133,7 @@ void NodeAgentState::launch(LaunchAttempt& wish) {
   }
   auto supervisor =
       self_->spawn<caf::stateful_actor<TrialSupervisorState, TrialSupervisorActor::base>>(
-          std::move(wish.plan), NodeAgentActor(self_), self_->current_sender(), sink_,
+          std::move(wish.plan), NodeAgentActor(self_), std::move(one.experiment), sink_,
           limits_.supervisor);
   auto handle = caf::actor_cast<TrialSupervisorActor>(supervisor);
   supervisors_.emplace(std::move(key), handle);

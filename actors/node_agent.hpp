@@ -2,6 +2,7 @@
 #pragma once
 
 #include <atomic>
+#include <deque>
 #include <memory>
 #include <unordered_map>
 
@@ -30,7 +31,14 @@ class NodeAgentState {
   Time now() const { return self_->clock().now(); }
   TrialSupervisorActor* find(const AttemptKey& key);
   TrialSupervisorActor* find(const pb::ReplicaKey& key);
-  void launch(LaunchAttempt& wish);
+  struct Launch {
+    LaunchAttempt wish;
+    caf::strong_actor_ptr experiment;
+  };
+  void take_in(LaunchAttempt& wish);
+  void launch_next();
+  void launch_now(const AttemptKey& key);
+  void launch(Launch& wish);
   void read(const ReadReports& wish);
   void poll();
   void schedule_wakeup();
@@ -40,6 +48,7 @@ class NodeAgentState {
   std::shared_ptr<Launcher> launcher_;
   MetricsSinkActor sink_;
   NodeAgentLimits limits_;
+  std::deque<Launch> launches_;  // wait for their turn
   std::unordered_map<AttemptKey, TrialSupervisorActor> supervisors_;
   std::shared_ptr<std::atomic<bool>>
       poll_sent_;  // one poll message at a time, however much happens

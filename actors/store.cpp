@@ -26,6 +26,8 @@ StoreActor::behavior_type StoreState::make_behavior() {
   return {
       [this](Write& write) { take_in(write); },
       [this](atom::tick) {
+        if (self_->clock().now() < due_)
+          return;
         scheduled_ = false;
         commit();
       },
@@ -56,6 +58,18 @@ void StoreState::take_in(Write& write) {
   gathered_.push_back(std::move(write.what));
   pending_.push_back({write.token, std::move(sender)});
   schedule(failing_);
+  if (auto now = self_->clock().now();
+      gathered_.size() == limits_.busy_batch && !failing_ && due_ > now)
+    tick_at(now);
+}
+
+void StoreState::tick_at(Time due) {
+  due_ = due;
+  auto self = caf::actor_cast<StoreActor>(self_);
+  if (auto now = self_->clock().now(); due > now)
+    compat::delayed_send(self_, self, due - now, atom::tick_v);
+  else
+    compat::send(self_, self, atom::tick_v);
 }
 
 /// The tick stands behind all messages that have come already: they are gathered first.
@@ -64,13 +78,12 @@ void StoreState::schedule(bool retry) {
     return;
   scheduled_ = true;
   if (retry)
-    compat::delayed_send(self_, caf::actor_cast<StoreActor>(self_), limits_.retry_interval,
-                         atom::poll_v);
-  else if (auto now = self_->clock().now(); last_commit_ && now - *last_commit_ < limits_.pace)
-    compat::delayed_send(self_, caf::actor_cast<StoreActor>(self_),
-                         *last_commit_ + limits_.pace - now, atom::tick_v);
-  else
-    compat::send(self_, caf::actor_cast<StoreActor>(self_), atom::tick_v);
+    return compat::delayed_send(self_, caf::actor_cast<StoreActor>(self_), limits_.retry_interval,
+                                atom::poll_v);
+  auto due = self_->clock().now();
+  if (last_commit_)
+    due = std::max(due, *last_commit_ + (busy_ ? limits_.busy_pace : limits_.pace));
+  tick_at(due);
 }
 
 void StoreState::commit() {
@@ -83,7 +96,12 @@ void StoreState::commit() {
     if (!written)
       return on_failure(written.error());
     batch_ = 0;
-    last_commit_ = self_->clock().now();
+    auto now = self_->clock().now();
+    if (last_commit_) {
+      std::chrono::duration<double, std::milli> since = now - *last_commit_;
+      busy_ = static_cast<double>(count) > limits_.busy_rate * since.count();
+    }
+    last_commit_ = now;
     answer_first(count, std::nullopt);
   }
   on_success();

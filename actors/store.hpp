@@ -20,6 +20,11 @@ struct StoreLimits {
   /// Under load a commit waits this long after the one before, so that it carries more: a sync costs the same for one
   /// write as for fifty. A write that comes alone never waits.
   std::chrono::milliseconds pace{2};
+  /// More than this many writes in a millisecond, and each commit's own cost is felt: they wait for `busy_pace`, or
+  /// until `busy_batch` are there.
+  double busy_rate = 4;
+  std::chrono::milliseconds busy_pace{8};
+  std::size_t busy_batch = 64;
 };
 
 /// State of the STORE actor. Every write is answered in order, exactly once, when it is durable; a write that
@@ -49,6 +54,7 @@ class StoreState {
   void on_failure(const Error& error);
   void on_success();
   void schedule(bool retry);
+  void tick_at(Time due);
 
   StoreActor::pointer self_;
   std::shared_ptr<StoreWriter> writer_;
@@ -59,7 +65,9 @@ class StoreState {
   std::set<Refused> refused_;
   std::size_t batch_ = 0;  // 0: no commit has failed; else how many writes are tried together
   bool scheduled_ = false;
+  Time due_;  // when the next commit is: a tick before it was sent for another one
   std::optional<Time> last_commit_;
+  bool busy_ = false;
   bool failing_ = false;  // the last commit failed, and may work later
   bool full_ = false;     // the disk has no room, and who asked was told so
 };

@@ -13,6 +13,8 @@
 
 namespace autotune::test {
 
+using namespace std::chrono_literals;
+
 namespace {
 
 pb::Event submitted(const std::string& name) {
@@ -113,6 +115,12 @@ class Bench {
       actors_->run();
     }
   }
+  void pass(std::chrono::milliseconds time) {
+    actors_->run();
+    now_ += time;
+    actors_->advance(time);
+    actors_->run();
+  }
   /// "1 2!": the tokens that were answered, in order; refused ones with a mark.
   std::string answers(caf::scoped_actor& to) {
     std::string text;
@@ -192,6 +200,41 @@ TEST_CASE("halves find the one bad write among many", "[store]") {
   CHECK(bench.answers(*good) == expected);
   CHECK(bench.reader->trials("a-11111")->size() == count - 1);
   CHECK(bench.commits <= 100);  // log2(300)^2; not one for each
+}
+
+TEST_CASE("a busy store waits for company, and not for more than it needs", "[store]") {
+  Bench bench;
+  auto client = bench.client();
+  std::uint64_t token = 0;
+  auto write = [&] {
+    auto event = token == 0 ? submitted("a") : created(static_cast<std::int64_t>(token));
+    bench.write(*client, ++token, append("a-11111", {event}));
+  };
+  auto pass = [&](std::chrono::milliseconds time) {
+    bench.pass(time);
+    return bench.commits;
+  };
+  write();
+  CHECK(pass(0ms) == 1);  // alone: at once
+  write();
+  CHECK(pass(1ms) == 1);
+  CHECK(pass(1ms) == 2);  // one after another: 2 ms apart
+  for (int i = 0; i < 20; ++i)
+    write();
+  CHECK(pass(2ms) == 3);  // ten writes a millisecond: now it is busy
+  for (int i = 0; i < 40; ++i)
+    write();
+  CHECK(pass(7ms) == 3);
+  CHECK(pass(1ms) == 4);
+  for (int i = 0; i < 64; ++i)
+    write();
+  CHECK(pass(0ms) == 5);  // enough for one commit
+  CHECK(pass(10ms) == 5);
+  write();
+  CHECK(pass(0ms) == 6);
+  write();
+  CHECK(pass(2ms) == 7);  // quiet again
+  CHECK(bench.reader->events("a-11111")->size() == token);
 }
 
 }  // namespace autotune::test
