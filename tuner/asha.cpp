@@ -194,10 +194,11 @@ void AshaTuner::tell(const Trial& ended) {
   if (auto point = seen_.space().point_of(ended.parameters)) {
     seen_.add(*point);
     auto budget = budget_of(ended.parameters).value_or(budgets_.back());
-    if (sampler_ == AshaOptions::Sampler::process && (loss || came_to_nothing(ended)))
+    bool known = loss || came_to_nothing(ended);
+    if (known && sampler_ == AshaOptions::Sampler::process)
       process_.tell(*point, budget, loss);
-    if (loss && sampler_ == AshaOptions::Sampler::density)
-      model_.tell(std::move(*point), budget, *loss);
+    if (known && sampler_ == AshaOptions::Sampler::density)
+      model_.tell(std::move(*point), budget, loss);
   }
   auto place = place_of(ended, rungs_.size());
   if (!place)

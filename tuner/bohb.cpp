@@ -42,10 +42,12 @@ void BohbTuner::tell(const Trial& ended) {
   // A user's own trial that names no budget was not held back by one.
   auto budget = budget_of(ended.parameters).value_or(options_.budget_max);
   auto loss = loss_of(ended);
-  if (options_.process && (loss || came_to_nothing(ended)))
+  if (!loss && !came_to_nothing(ended))
+    return;
+  if (options_.process)
     process_.tell(*point, budget, loss);
-  if (!options_.process && loss)
-    model_.tell(std::move(*point), budget, *loss);
+  else
+    model_.tell(std::move(*point), budget, loss);
 }
 
 }  // namespace autotune

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <bit>
 #include <cmath>
+#include <limits>
 #include <utility>
 
 namespace autotune {
@@ -44,9 +45,11 @@ std::size_t BudgetModel::points_min() const {
   return given ? static_cast<std::size_t>(*given) : space_.size() + 1;
 }
 
-void BudgetModel::tell(Point point, std::int64_t budget, double loss) {
+void BudgetModel::tell(Point point, std::int64_t budget, std::optional<double> loss) {
   auto& history = histories_[budget];
-  history.ranking.insert(loss, static_cast<std::uint32_t>(history.points.size()));
+  history.measured += loss ? 1 : 0;
+  history.ranking.insert(loss.value_or(std::numeric_limits<double>::infinity()),
+                         static_cast<std::uint32_t>(history.points.size()));
   history.keys.push_back(key_of(point));
   history.known.insert(history.keys.back());
   history.points.push_back(std::move(point));
@@ -54,7 +57,7 @@ void BudgetModel::tell(Point point, std::int64_t budget, double loss) {
 
 std::optional<std::int64_t> BudgetModel::budget() const {
   for (auto it = histories_.rbegin(); it != histories_.rend(); ++it)
-    if (it->second.points.size() >= results_factor * (points_min() + 2))
+    if (it->second.measured >= results_factor * (points_min() + 2))
       return it->first;
   return std::nullopt;
 }
@@ -111,7 +114,7 @@ Point BudgetModel::propose(std::span<const Trial> running, const SeenPoints::Tak
                            Rng& rng) const {
   auto speaks = budget().value();
   const auto& history = histories_.at(speaks);
-  auto n = history.points.size();
+  auto n = history.measured;
   auto share = static_cast<std::size_t>(options_.top_n_percent * static_cast<double>(n) / 100);
   auto root = static_cast<std::size_t>(std::ceil(std::sqrt(static_cast<double>(n))));
   auto good_count = std::max(share, std::min(points_min(), root));
@@ -121,7 +124,8 @@ Point BudgetModel::propose(std::span<const Trial> running, const SeenPoints::Tak
   };
   history.ranking.visit(spread(0, good_count, components_max), keep(good_points));
   auto bad_points = left_behind(speaks);
-  history.ranking.visit(spread(good_count, n, components_max), keep(bad_points));
+  history.ranking.visit(spread(good_count, history.points.size(), components_max),
+                        keep(bad_points));
   std::vector<Point> pending;
   for (const auto& trial : running.last(std::min(running.size(), running_max)))
     if (auto point = space_.point_of(trial.parameters))

@@ -46,7 +46,8 @@ class BudgetModel {
   BudgetModel(Space space, BudgetModelOptions options)
       : space_(std::move(space)), options_(options) {}
 
-  void tell(Point point, std::int64_t budget, double loss);
+  /// No loss: the trial came to nothing, which is worse than any.
+  void tell(Point point, std::int64_t budget, std::optional<double> loss);
   /// The budget that speaks; nothing where none has enough results yet.
   std::optional<std::int64_t> budget() const;
   /// A new configuration; there must be a budget. O(num_samples * components * dimensions) with at
@@ -58,7 +59,8 @@ class BudgetModel {
     std::vector<Point> points;
     std::vector<std::uint64_t> keys;  // of points
     std::unordered_set<std::uint64_t> known;
-    Ranking ranking;  // of points
+    Ranking ranking;           // of points
+    std::size_t measured = 0;  // that have a loss; they come first
   };
 
   std::size_t points_min() const;

@@ -43,8 +43,10 @@ int failures(const std::string& tuner, const std::string& args, std::int64_t see
 TEST_CASE("tuners with a model leave what fails, however good it is beside it", "[failures]") {
   auto [tuner, args, most] = GENERATE(table<std::string, std::string, double>({
       {"ASHA", "{}", seldom},
+      {"ASHA", R"({"sampler": "model"})", often},
       {"Auto", "{}", seldom},
       {"BOHB", "{}", seldom},
+      {"BOHB", R"({"sampler": "density"})", often},
       {"CMA-ES", "{}", seldom},
       {"GPTuner", "{}", seldom},
       {"MetisTuner", "{}", seldom},
