@@ -3,10 +3,10 @@
 //   advisor_quality [seeds=20] [trials=300] [part=20] [only=BOHB | only==BOHB] [on=bowl]
 #include <algorithm>
 #include <cstdio>
-#include <cstdlib>
-#include <cstring>
+#include <string>
 
 #include "curve_problems.hpp"
+#include "given.hpp"
 
 using namespace autotune::test;
 
@@ -35,7 +35,7 @@ constexpr Contender contenders[] = {
 
 /// Prints what is reached on one problem. `part`: the run is cut off there (percent of random's
 /// epochs). `only`: a part of the title, or after '=' the whole of it.
-void report(const CurveProblem& problem, const char* only, int seeds, std::int64_t trials,
+void report(const CurveProblem& problem, const std::string& only, int seeds, std::int64_t trials,
             std::int64_t part) {
   auto whole = trials * epochs_max;
   std::vector<std::int64_t> marks;
@@ -52,8 +52,8 @@ void report(const CurveProblem& problem, const char* only, int seeds, std::int64
   double random = 0;
   for (const auto& c : contenders) {
     bool baseline = &c == contenders;
-    if (!baseline &&
-        (*only == '=' ? std::string(c.title) != only + 1 : std::strstr(c.title, only) == nullptr))
+    if (!baseline && (only.starts_with('=') ? c.title != only.substr(1)
+                                            : std::string(c.title).find(only) == std::string::npos))
       continue;
     if (!baseline)
       marks.resize(static_cast<std::size_t>(part));
@@ -76,27 +76,17 @@ void report(const CurveProblem& problem, const char* only, int seeds, std::int64
 }  // namespace
 
 int main(int argc, char** argv) {
-  int seeds = 20;
-  std::int64_t trials = 300;
-  std::int64_t part = 20;
-  const char* only = "";
-  const char* on = "";
-  for (int i = 1; i < argc; ++i) {
-    if (std::strncmp(argv[i], "seeds=", 6) == 0)
-      seeds = std::atoi(argv[i] + 6);
-    if (std::strncmp(argv[i], "trials=", 7) == 0)
-      trials = std::atoi(argv[i] + 7);
-    if (std::strncmp(argv[i], "part=", 5) == 0)
-      part = std::clamp(std::atoi(argv[i] + 5), 20, 100);
-    if (std::strncmp(argv[i], "only=", 5) == 0)
-      only = argv[i] + 5;
-    if (std::strncmp(argv[i], "on=", 3) == 0)
-      on = argv[i] + 3;
-  }
+  Given given(argc, argv);
+  auto seeds = given.number("seeds", 20);
+  auto trials = given.number("trials", 300);
+  auto part = std::clamp(given.number("part", 20), 20, 100);
+  auto only = given.text("only", "");
+  auto on = given.text("on", "");
+  given.refuse_others();
   for (auto* set : {&curve_problems, &held_out_curve_problems}) {
     std::printf("%s\n", set == &curve_problems ? "-- seen" : "-- held out");
     for (const auto& problem : set())
-      if (std::strstr(problem.name.c_str(), on) != nullptr)
+      if (problem.name.find(on) != std::string::npos)
         report(problem, only, seeds, trials, part);
   }
 }

@@ -1,16 +1,16 @@
-// multi_quality: how near tuners come to the best where there are several goals or constraints. multi_quality
-// [tuner=TPE] [args={}] [seeds=20] [seed0=0] [budget=200] [workers=1] [detail=0] [cost=0] Of several goals the
-// hypervolume found, 1 that of the whole front; of one goal 1 / (1 + regret). After a quarter, half and all of the
-// budget.
+// multi_quality: how near tuners come to the best where there are several goals or constraints.
+//   multi_quality [tuner=TPE] [args={}] [only=zdt1] [seeds=20] [seed0=0] [budget=200] [workers=1] [cost]
+// Of several goals the hypervolume found, 1 that of the whole front; of one goal 1 / (1 + regret). After a quarter,
+// half and all of the budget.
 #include <array>
 #include <cstdio>
 #include <cstdlib>
 #include <ctime>
-#include <map>
 #include <string>
 #include <thread>
 
 #include "driver.hpp"
+#include "given.hpp"
 #include "multi_problems.hpp"
 #include "spaces.hpp"
 
@@ -30,28 +30,17 @@ struct Settings {
   bool cost = false;
 };
 
-Settings read(int argc, char** argv) {
-  std::map<std::string, std::string> given;
-  for (int i = 1; i < argc; ++i) {
-    std::string text = argv[i];
-    auto equals = text.find('=');
-    given[text.substr(0, equals)] = equals == std::string::npos ? "1" : text.substr(equals + 1);
-  }
-  auto number = [&](const char* name, int fallback) {
-    return given.contains(name) ? std::atoi(given[name].c_str()) : fallback;
-  };
-  auto text = [&](const char* name, const std::string& fallback) {
-    return given.contains(name) ? given[name] : fallback;
-  };
+Settings read(Given given) {
   Settings s;
-  s.tuner = text("tuner", s.tuner);
-  s.args = text("args", s.args);
-  s.only = text("only", "");
-  s.seeds = number("seeds", s.seeds);
-  s.seed0 = number("seed0", s.seed0);
-  s.budget = number("budget", s.budget);
-  s.workers = number("workers", s.workers);
-  s.cost = number("cost", 0) != 0;
+  s.tuner = given.text("tuner", s.tuner);
+  s.args = given.text("args", s.args);
+  s.only = given.text("only", "");
+  s.seeds = given.number("seeds", s.seeds);
+  s.seed0 = given.number("seed0", s.seed0);
+  s.budget = given.number("budget", s.budget);
+  s.workers = given.number("workers", s.workers);
+  s.cost = given.flag("cost");
+  given.refuse_others();
   return s;
 }
 
@@ -119,7 +108,7 @@ void print_cost(const Settings& s) {
 }  // namespace
 
 int main(int argc, char** argv) {
-  auto settings = read(argc, argv);
+  auto settings = read(Given(argc, argv));
   if (settings.cost)
     print_cost(settings);
   else

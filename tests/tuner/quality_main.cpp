@@ -1,8 +1,8 @@
 // tuner_quality: how close tuners come to the optimum, and what a suggestion costs.
 //   tuner_quality [tuner=TPE] [args={}] [seeds=10] [seed0=0] [budget=200] [workers=1] [detail=0]
 //                 [cost=0] [rebuild=0]
-// Problems whose space the tuner can't search are left out. Regret is normalised as the bench beside the project does: 0 at the optimum, 1 at the median
-// random sample.
+// Problems whose space the tuner can't search are left out. Regret is normalised as the bench beside the project does:
+// 0 at the optimum, 1 at the median random sample.
 #include <malloc.h>
 
 #include <algorithm>
@@ -10,11 +10,11 @@
 #include <cstdio>
 #include <cstdlib>
 #include <ctime>
-#include <map>
 #include <string>
 #include <thread>
 
 #include "driver.hpp"
+#include "given.hpp"
 #include "problems.hpp"
 #include "spaces.hpp"
 
@@ -35,28 +35,18 @@ struct Settings {
   bool rebuild = false;
 };
 
-Settings read(int argc, char** argv) {
-  std::map<std::string, std::string> given;
-  for (int i = 1; i < argc; ++i) {
-    std::string text = argv[i];
-    auto equals = text.find('=');
-    given[text.substr(0, equals)] = equals == std::string::npos ? "1" : text.substr(equals + 1);
-  }
-  auto number = [&](const char* name, int fallback) {
-    return given.contains(name) ? std::atoi(given[name].c_str()) : fallback;
-  };
+Settings read(Given given) {
   Settings s;
-  if (given.contains("tuner"))
-    s.tuner = given["tuner"];
-  if (given.contains("args"))
-    s.args = given["args"];
-  s.seeds = number("seeds", s.seeds);
-  s.seed0 = number("seed0", s.seed0);
-  s.budget = number("budget", s.budget);
-  s.workers = number("workers", s.workers);
-  s.detail = number("detail", 0) != 0;
-  s.cost = number("cost", 0) != 0;
-  s.rebuild = number("rebuild", 0) != 0;
+  s.tuner = given.text("tuner", s.tuner);
+  s.args = given.text("args", s.args);
+  s.seeds = given.number("seeds", s.seeds);
+  s.seed0 = given.number("seed0", s.seed0);
+  s.budget = given.number("budget", s.budget);
+  s.workers = given.number("workers", s.workers);
+  s.detail = given.flag("detail");
+  s.cost = given.flag("cost");
+  s.rebuild = given.flag("rebuild");
+  given.refuse_others();
   return s;
 }
 
@@ -227,7 +217,7 @@ void print_cost(const Settings& s) {
 }  // namespace
 
 int main(int argc, char** argv) {
-  auto settings = read(argc, argv);
+  auto settings = read(Given(argc, argv));
   if (settings.cost)
     print_cost(settings);
   else if (settings.rebuild)
