@@ -99,6 +99,8 @@ caf::result<pb::ControlResponse> ControlState::handle(pb::ControlRequest& reques
   auto experiment = find(id);
   if (!experiment)
     return error_response(experiment.error());
+  if (request.has_command() && request.command().verb() == "go-on")
+    request.mutable_ping();  // to the experiment, which is alive now
   if (request.has_enqueue()) {
     auto reader = context_.open_reader();
     auto summary = reader ? (*reader)->experiment(id) : tl::unexpected(reader.error());

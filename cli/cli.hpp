@@ -49,6 +49,7 @@ bool wants_colour(int fd);
 using Verb = void (*)(CLI::App& app, Common& common, int& exit_code);
 
 void add_run(CLI::App& app, Common& common, int& exit_code);
+void add_server(CLI::App& app, Common& common, int& exit_code);
 void add_queries(CLI::App& app, Common& common, int& exit_code);  // get describe best export
 void add_logs(CLI::App& app, Common& common, int& exit_code);
 void add_commands(CLI::App& app, Common& common,

@@ -198,10 +198,10 @@ Result<pb::ControlResponse> ask_server(const std::filesystem::path& home,
   if (!connected) {
     if (fd >= 0)
       ::close(fd);
-    return fail(
-        ErrorCode::unavailable,
-        "no server runs in " + home.string() +
-            "; one does while `autotune run` is under way there (another home: --home DIR)");
+    return fail(ErrorCode::unavailable, "no server runs in " + home.string() +
+                                            "; start one with `autotune server --with-agent`; "
+                                            "`autotune run` is one too while it is "
+                                            "under way (another home: --home DIR)");
   }
   auto versioned = request;
   versioned.set_version(protocol_version);

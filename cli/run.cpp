@@ -92,6 +92,15 @@ void finish_others(LocalServer& server, EventQueue& events, const Common& common
   }
 }
 
+/// Whoever holds the home may take the file.
+Error refused(Error error, const Common& common, const std::string& file) {
+  pb::ControlRequest anyone;
+  anyone.mutable_ping();
+  if (error.code == ErrorCode::failed_precondition && ask_server(home_folder(common), anyone))
+    error.message += "; or give it the file: autotune apply -f " + file;
+  return error;
+}
+
 int run(const Common& common, const FileOptions& options, bool resume_wanted) {
   auto submissions = submissions_of(options);
   if (!submissions)
@@ -106,7 +115,7 @@ int run(const Common& common, const FileOptions& options, bool resume_wanted) {
   auto server = LocalServer::start(
       {home_folder(common), command_line("run", options.file), events.watcher(), common.log_level});
   if (!server)
-    return report(server.error());
+    return report(refused(server.error(), common, options.file));
   int exit_code = exit_fine;
   for (auto& submit : *submissions) {  // one after another; the first that fails ends the rest
     RunView view(submit.spec());
