@@ -156,7 +156,7 @@ void ControlState::forget(const std::string& id) {
 
 /// An experiment that has ended holds no place and hears of no reports, whatever it had asked for.
 void ControlState::release_all(const std::string& id) {
-  compat::send(self_, context_.experiment.placement, HoldPlaces{id, {}, {}});
+  compat::send(self_, context_.experiment.placement, HoldPlaces{id, {}, {}, {}});
   compat::send(self_, context_.experiment.sink, Subscribe{id, nullptr});
 }
 

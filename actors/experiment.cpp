@@ -280,14 +280,16 @@ void ExperimentState::act(ExperimentEffect& effect) {
           compat::send(self_, tuner_, Measured{x.sequence, x.attempt, x.measurement, x.assess});
         } else if constexpr (std::is_same_v<Effect, Place>) {
           auto wants = needs();
+          const auto& config = core_->spec().training_config();
           compat::send(self_, context_.placement,
                        PlaceTrial{core_->id(), x.sequence, wants.cpu, wants.memory_bytes,
-                                  wants.gpus, core_->spec().training_config().queue()});
+                                  wants.gpus, config.queue(), priority_of(config.priority())});
         } else if constexpr (std::is_same_v<Effect, Unplace>) {
           compat::send(self_, context_.placement, UnplaceTrial{core_->id(), x.sequence});
         } else if constexpr (std::is_same_v<Effect, Hold>) {
           compat::send(self_, context_.placement,
-                       HoldPlaces{core_->id(), needs(), std::move(x.held)});
+                       HoldPlaces{core_->id(), core_->spec().training_config().queue(), needs(),
+                                  std::move(x.held)});
         } else if constexpr (std::is_same_v<Effect, Launch>) {
           launch(x);
         } else if constexpr (std::is_same_v<Effect, StopAttempt>) {

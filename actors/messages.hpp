@@ -76,10 +76,12 @@ struct PlaceTrial {
   std::int64_t memory_bytes = 0;
   int gpus = 0;
   std::string queue;
+  double priority = 0;
 };
 /// To placement, once, from an experiment that was replayed: these run already, and it holds nothing else.
 struct HoldPlaces {
   std::string experiment_id;
+  std::string queue;
   PlacementNeeds needs;  ///< of each
   std::vector<HeldPlace> held;
 };

@@ -9,8 +9,11 @@ PlacementActor::behavior_type PlacementState::make_behavior() {
   return {
       [this](const PlaceTrial& wish) {
         experiments_[wish.experiment_id] = self_->current_sender();
-        perform(core_.on_request(
-            {wish.experiment_id, wish.sequence, {wish.cpu, wish.memory_bytes, wish.gpus}}));
+        perform(core_.on_request({wish.experiment_id,
+                                  wish.sequence,
+                                  {wish.cpu, wish.memory_bytes, wish.gpus},
+                                  wish.queue,
+                                  wish.priority}));
       },
       [this](const UnplaceTrial& wish) {
         perform(core_.on_release(wish.experiment_id, wish.sequence));
@@ -20,7 +23,7 @@ PlacementActor::behavior_type PlacementState::make_behavior() {
           experiments_.erase(told.experiment_id);  // it comes again when it asks
         else
           experiments_[told.experiment_id] = self_->current_sender();
-        perform(core_.on_replayed(told.experiment_id, told.needs, told.held));
+        perform(core_.on_replayed(told.experiment_id, told.queue, told.needs, told.held));
       },
   };
 }

@@ -2,12 +2,14 @@
 
 #include <algorithm>
 #include <cstdio>
+#include <cstdlib>
 
 namespace autotune {
 
 namespace {
 
-constexpr double cpu_slack = 1e-6;  // sums of fractions of cores are not exact
+constexpr double cpu_slack = 1e-6;          // sums of fractions of cores are not exact
+constexpr std::size_t nodes_named_max = 3;  // in a reason
 
 std::string gibibytes(std::int64_t bytes) {
   char text[40];
@@ -21,137 +23,312 @@ std::string cores(double cpu) {
   return text;
 }
 
+std::string counted(std::size_t count) { return count == 0 ? "none" : std::to_string(count); }
+
 }  // namespace
 
+double priority_of(const std::string& text) {
+  char* end = nullptr;
+  double number = std::strtod(text.c_str(), &end);
+  return end != text.c_str() && *end == '\0' && number == number ? number : 0;
+}
+
+void PlacementCore::Usage::add(const PlacementNeeds& needs, double sign) {
+  cpu += sign * needs.cpu;
+  memory += sign * static_cast<double>(needs.memory_bytes);
+  gpus += sign * needs.gpus;
+}
+
+bool PlacementCore::Node::has(const PlacementNeeds& needs) const {
+  return (needs.cpu <= 0 || cpu_free + cpu_slack >= needs.cpu) &&
+         (needs.memory_bytes <= 0 || memory_free >= needs.memory_bytes) &&
+         gpus_free.size() >= static_cast<std::size_t>(needs.gpus);
+}
+
+bool PlacementCore::Node::could_hold(const PlacementNeeds& needs) const {
+  return capacity.cpu + cpu_slack >= needs.cpu && capacity.memory_bytes >= needs.memory_bytes &&
+         capacity.gpus.size() >= static_cast<std::size_t>(needs.gpus);
+}
+
+double PlacementCore::Node::lacks(const PlacementNeeds& needs) const {
+  auto part = [](double wanted, double free) {
+    return wanted <= 0 ? 0 : std::clamp((wanted - free) / wanted, 0.0, 1.0);
+  };
+  return part(needs.cpu, cpu_free) +
+         part(static_cast<double>(needs.memory_bytes), static_cast<double>(memory_free)) +
+         part(needs.gpus, static_cast<double>(gpus_free.size()));
+}
+
 PlacementCore::PlacementCore(std::vector<NodeCapacity> nodes) {
-  for (auto& capacity : nodes)
-    nodes_.push_back({capacity, capacity.cpu, capacity.memory_bytes, capacity.gpus});
+  for (auto& capacity : nodes) {
+    total_.cpu += capacity.cpu;
+    total_.memory += static_cast<double>(capacity.memory_bytes);
+    total_.gpus += static_cast<double>(capacity.gpus.size());
+    nodes_.push_back({capacity, capacity.cpu, capacity.memory_bytes, capacity.gpus, 0, ""});
+  }
 }
 
 PlacementEffects PlacementCore::on_request(PlacementRequest request) {
   // Asked twice: its experiment died before it wrote down what it was granted.
   if (auto held = held_.find({request.experiment_id, request.sequence}); held != held_.end())
     return {PlacementGranted{std::move(request), held->second.node, held->second.gpus}};
-  for (const auto& one : waiting_)
-    if (one.experiment_id == request.experiment_id && one.sequence == request.sequence)
-      return {PlacementWaits{request, why_not(request.needs)}};
-  if (auto granted = try_place(request))
-    return {std::move(*granted)};
-  auto why = why_not(request.needs);
-  waiting_.push_back(request);
-  return {PlacementWaits{std::move(request), std::move(why)}};
+  auto& line = lines_[request.experiment_id];
+  auto is_it = [&](const PlacementRequest& one) { return one.sequence == request.sequence; };
+  if (std::any_of(line.requests.begin(), line.requests.end(), is_it))
+    return {PlacementWaits{request, why_not(request)}};
+  if (line.requests.empty())
+    line.since = arrivals_++;
+  line.requests.push_back(request);
+  auto effects = serve_waiting();
+  if (held_.count({request.experiment_id, request.sequence}) == 0) {
+    auto why = why_not(request);
+    effects.emplace_back(PlacementWaits{std::move(request), std::move(why)});
+  }
+  return effects;
 }
 
 PlacementEffects PlacementCore::on_release(const std::string& experiment_id, Sequence sequence) {
-  waiting_.erase(std::remove_if(waiting_.begin(), waiting_.end(),
-                                [&](const PlacementRequest& request) {
-                                  return request.experiment_id == experiment_id &&
-                                         request.sequence == sequence;
-                                }),
-                 waiting_.end());
+  withdraw(experiment_id, sequence);
   auto found = held_.find({experiment_id, sequence});
-  if (found == held_.end())
-    return {};
-  give_back(found->second);
-  held_.erase(found);
+  if (found != held_.end()) {
+    give_back(found->second, experiment_id);
+    held_.erase(found);
+  }
   return serve_waiting();
 }
 
-void PlacementCore::give_back(const Held& held) {
-  for (auto& node : nodes_) {
-    if (node.capacity.name != held.node)
-      continue;
-    node.cpu_free += held.needs.cpu;
-    node.memory_free += held.needs.memory_bytes;
-    node.gpus_free.insert(node.gpus_free.end(), held.gpus.begin(), held.gpus.end());
-    std::sort(node.gpus_free.begin(), node.gpus_free.end());
-  }
+PlacementEffects PlacementCore::on_replayed(const std::string& experiment_id,
+                                            const std::string& queue, const PlacementNeeds& needs,
+                                            const std::vector<HeldPlace>& places) {
+  forget_line(experiment_id);
+  std::erase_if(held_, [&](const auto& entry) {
+    bool its = entry.first.first == experiment_id;
+    if (its)
+      give_back(entry.second, experiment_id);
+    return its;
+  });
+  for (const auto& place : places)
+    if (auto* node = find(place.node))
+      hold(*node, {experiment_id, place.sequence}, {needs, queue, place.node, place.gpus});
+  if (places.empty())
+    by_experiment_.erase(experiment_id);
+  return serve_waiting();
+}
+
+PlacementCore::Node* PlacementCore::find(const std::string& name) {
+  auto found = std::find_if(nodes_.begin(), nodes_.end(),
+                            [&](const Node& node) { return node.capacity.name == name; });
+  return found == nodes_.end() ? nullptr : &*found;
+}
+
+const PlacementRequest* PlacementCore::first_of(const std::string& experiment_id) const {
+  auto found = lines_.find(experiment_id);
+  return found == lines_.end() ? nullptr : &found->second.requests.front();
+}
+
+void PlacementCore::withdraw(const std::string& experiment_id, Sequence sequence) {
+  auto found = lines_.find(experiment_id);
+  if (found == lines_.end())
+    return;
+  auto& requests = found->second.requests;
+  std::erase_if(requests, [&](const auto& request) { return request.sequence == sequence; });
+  if (requests.empty())
+    forget_line(experiment_id);
+}
+
+void PlacementCore::forget_line(const std::string& experiment_id) {
+  lines_.erase(experiment_id);
+  for (auto& node : nodes_)
+    if (node.kept_for == experiment_id)
+      node.kept_for.clear();
+}
+
+void PlacementCore::hold(Node& node, const Key& key, Held held) {
+  node.cpu_free -= held.needs.cpu;
+  node.memory_free -= held.needs.memory_bytes;
+  for (const auto& gpu : held.gpus)
+    std::erase(node.gpus_free, gpu);
+  ++node.trials;
+  by_experiment_[key.first].add(held.needs, 1);
+  by_queue_[held.queue].add(held.needs, 1);
+  held_[key] = std::move(held);
+}
+
+void PlacementCore::give_back(const Held& held, const std::string& experiment_id) {
+  by_experiment_[experiment_id].add(held.needs, -1);
+  by_queue_[held.queue].add(held.needs, -1);
+  auto* node = find(held.node);
+  if (node == nullptr)
+    return;
+  node->cpu_free += held.needs.cpu;
+  node->memory_free += held.needs.memory_bytes;
+  node->gpus_free.insert(node->gpus_free.end(), held.gpus.begin(), held.gpus.end());
+  std::sort(node->gpus_free.begin(), node->gpus_free.end());
+  --node->trials;
+}
+
+double PlacementCore::share(const Usage& usage) const {
+  auto part = [](double used, double all) { return all > 0 ? used / all : 0; };
+  return std::max({part(usage.cpu, total_.cpu), part(usage.memory, total_.memory),
+                   part(usage.gpus, total_.gpus)});
+}
+
+PlacementCore::Rank PlacementCore::rank_of(const std::string& experiment_id,
+                                           const Line& line) const {
+  auto held_by = [this](const std::map<std::string, Usage>& usages, const std::string& name) {
+    auto found = usages.find(name);
+    return found == usages.end() ? 0 : share(found->second);
+  };
+  const auto& first = line.requests.front();
+  return {-first.priority, held_by(by_queue_, first.queue), held_by(by_experiment_, experiment_id),
+          line.since};
 }
 
 PlacementEffects PlacementCore::serve_waiting() {
   PlacementEffects effects;
-  std::deque<PlacementRequest> still;
-  for (auto& request : waiting_) {
-    if (auto granted = try_place(request))
-      effects.push_back(std::move(*granted));
-    else
-      still.push_back(std::move(request));
+  std::set<std::string> blocked;
+  for (;;) {
+    auto next = lines_.end();
+    Rank best;
+    for (auto line = lines_.begin(); line != lines_.end(); ++line) {
+      if (blocked.count(line->first) > 0)
+        continue;
+      auto rank = rank_of(line->first, line->second);
+      if (next == lines_.end() || rank < best) {
+        next = line;
+        best = rank;
+      }
+    }
+    if (next == lines_.end())
+      return effects;
+    auto& line = next->second;
+    auto* node = best_for(line.requests.front());
+    if (node == nullptr) {
+      blocked.insert(next->first);
+      continue;
+    }
+    effects.emplace_back(grant(*node, line.requests.front()));
+    note_overtaken(*node, line.requests.front().needs, blocked);
+    line.requests.pop_front();
+    line.overtaken = 0;
+    line.since = arrivals_++;
+    for (auto& one : nodes_)
+      if (one.kept_for == next->first)
+        one.kept_for.clear();
+    if (line.requests.empty())
+      forget_line(std::string(next->first));
   }
-  waiting_ = std::move(still);
-  return effects;
 }
 
-PlacementEffects PlacementCore::on_replayed(const std::string& experiment_id,
-                                            const PlacementNeeds& needs,
-                                            const std::vector<HeldPlace>& places) {
-  std::erase_if(waiting_,
-                [&](const auto& request) { return request.experiment_id == experiment_id; });
-  std::erase_if(held_, [&](const auto& entry) {
-    bool its = entry.first.first == experiment_id;
-    if (its)
-      give_back(entry.second);
-    return its;
-  });
-  for (const auto& place : places) {
+void PlacementCore::note_overtaken(const Node& placed_on, const PlacementNeeds& taken,
+                                   const std::set<std::string>& blocked) {
+  for (const auto& experiment_id : blocked) {
+    auto& line = lines_.at(experiment_id);
+    const auto& needs = line.requests.front().needs;
+    bool matters = (taken.cpu > 0 && needs.cpu > 0) || (taken.gpus > 0 && needs.gpus > 0) ||
+                   (taken.memory_bytes > 0 && needs.memory_bytes > 0);
+    if (!matters || !placed_on.could_hold(needs) || ++line.overtaken < overtaken_max)
+      continue;
+    bool kept = false;
+    Node* nearest = nullptr;
     for (auto& node : nodes_) {
-      if (node.capacity.name != place.node)
-        continue;
-      node.cpu_free -= needs.cpu;
-      node.memory_free -= needs.memory_bytes;
-      for (const auto& gpu : place.gpus)
-        std::erase(node.gpus_free, gpu);
-      held_[{experiment_id, place.sequence}] = {needs, place.node, place.gpus};
+      kept = kept || node.kept_for == experiment_id;
+      if (node.kept_for.empty() && node.could_hold(needs) &&
+          (nearest == nullptr || node.lacks(needs) < nearest->lacks(needs)))
+        nearest = &node;
+    }
+    if (!kept && nearest != nullptr)
+      nearest->kept_for = experiment_id;
+  }
+}
+
+/// Whether the node is kept for nobody, for this one, or for one that misses nothing of what this one would take.
+bool PlacementCore::leaves_alone(const Node& node, const PlacementRequest& request) const {
+  const auto* owner = node.kept_for.empty() ? nullptr : first_of(node.kept_for);
+  if (owner == nullptr || node.kept_for == request.experiment_id ||
+      request.priority > owner->priority)
+    return true;
+  const auto& wanted = owner->needs;
+  const auto& taken = request.needs;
+  auto spares = [](double taken_now, double free, double kept) {
+    return taken_now <= 0 || kept <= 0 || free - taken_now + cpu_slack >= kept;
+  };
+  return spares(taken.cpu, node.cpu_free, wanted.cpu) &&
+         spares(static_cast<double>(taken.memory_bytes), static_cast<double>(node.memory_free),
+                static_cast<double>(wanted.memory_bytes)) &&
+         spares(taken.gpus, static_cast<double>(node.gpus_free.size()), wanted.gpus);
+}
+
+PlacementCore::Node* PlacementCore::best_for(const PlacementRequest& request) {
+  Node* best = nullptr;
+  std::tuple<double, double, double> least;
+  for (auto& node : nodes_) {
+    if (!node.has(request.needs) || !leaves_alone(node, request))
+      continue;
+    double load = (node.trials + 1) / std::max(1.0, node.capacity.cpu);
+    auto gpus = static_cast<double>(node.gpus_free.size());
+    auto cost = request.needs.gpus > 0
+                    ? std::tuple(gpus, load, 0.0)
+                    : std::tuple(load, static_cast<double>(node.capacity.gpus.size()), 0.0);
+    if (best == nullptr || cost < least) {
+      best = &node;
+      least = cost;
     }
   }
-  return serve_waiting();
+  return best;
 }
 
-std::optional<PlacementGranted> PlacementCore::try_place(const PlacementRequest& request) {
+PlacementGranted PlacementCore::grant(Node& node, PlacementRequest request) {
+  auto first = node.gpus_free.begin();
+  std::vector<std::string> gpus(first, first + request.needs.gpus);
+  hold(node, {request.experiment_id, request.sequence},
+       {request.needs, request.queue, node.capacity.name, gpus});
+  return {std::move(request), node.capacity.name, std::move(gpus)};
+}
+
+std::string PlacementCore::why_not(const PlacementRequest& request) const {
   const auto& needs = request.needs;
-  for (auto& node : nodes_) {
-    if ((needs.cpu > 0 && node.cpu_free + cpu_slack < needs.cpu) ||
-        (needs.memory_bytes > 0 && node.memory_free < needs.memory_bytes) ||
-        node.gpus_free.size() < static_cast<std::size_t>(needs.gpus))
-      continue;
-    node.cpu_free -= needs.cpu;
-    node.memory_free -= needs.memory_bytes;
-    std::vector<std::string> gpus(node.gpus_free.begin(), node.gpus_free.begin() + needs.gpus);
-    node.gpus_free.erase(node.gpus_free.begin(), node.gpus_free.begin() + needs.gpus);
-    held_[{request.experiment_id, request.sequence}] = {needs, node.capacity.name, gpus};
-    return PlacementGranted{request, node.capacity.name, std::move(gpus)};
-  }
-  return std::nullopt;
-}
-
-std::string PlacementCore::why_not(const PlacementNeeds& needs) const {
   if (auto never = impossible(needs))
     return *never;
-  std::string what;
-  auto add = [&](const std::string& text) { what += (what.empty() ? "" : ", ") + text; };
-  std::size_t gpus = 0;
-  double cpu = 0;
-  std::int64_t memory = 0;
-  for (const auto& node : nodes_) {
-    gpus = std::max(gpus, node.gpus_free.size());
-    cpu = std::max(cpu, node.cpu_free);
-    memory = std::max(memory, node.memory_free);
-  }
-  if (gpus < static_cast<std::size_t>(needs.gpus))
-    add(std::to_string(needs.gpus) + " GPUs (" + std::to_string(gpus) + " free)");
-  if (cpu + cpu_slack < needs.cpu)
-    add(cores(needs.cpu) + " cores (" + cores(cpu) + " free)");
-  if (memory < needs.memory_bytes)
-    add(gibibytes(needs.memory_bytes) + " of memory (" + gibibytes(memory) + " free)");
-  return "needs " + (what.empty() ? "more on one node than any has free" : what);
+  // What each node has of something that some node is short of.
+  std::string text;
+  auto add = [&](const std::string& what, bool wanted, auto lacks, auto free) {
+    if (!wanted || std::none_of(nodes_.begin(), nodes_.end(), lacks))
+      return;
+    text += (text.empty() ? "needs " : ", and ") + what;
+    std::size_t named = 0;
+    for (const auto& node : nodes_) {
+      if (named == nodes_named_max) {
+        text += " and " + std::to_string(nodes_.size() - named) + " more nodes too little";
+        break;
+      }
+      text += (named++ == 0 ? "; node " : ", node ") + node.capacity.name + " has " + free(node) +
+              " free";
+    }
+  };
+  add(
+      std::to_string(needs.gpus) + " nvidia.com/gpu", needs.gpus > 0,
+      [&](const Node& n) { return n.gpus_free.size() < static_cast<std::size_t>(needs.gpus); },
+      [](const Node& n) { return counted(n.gpus_free.size()); });
+  add(
+      cores(needs.cpu) + " cores", needs.cpu > 0,
+      [&](const Node& n) { return n.cpu_free + cpu_slack < needs.cpu; },
+      [](const Node& n) { return cores(std::max(0.0, n.cpu_free)); });
+  add(
+      gibibytes(needs.memory_bytes) + " of memory", needs.memory_bytes > 0,
+      [&](const Node& n) { return n.memory_free < needs.memory_bytes; },
+      [](const Node& n) { return gibibytes(n.memory_free); });
+  for (const auto& node : nodes_)
+    if (!node.kept_for.empty() && node.has(needs) && !leaves_alone(node, request))
+      text += (text.empty() ? "" : "; ") + ("node " + node.capacity.name + " is kept for " +
+                                            node.kept_for + ", which has waited longer");
+  return text.empty() ? "it is not its turn yet" : text;
 }
 
 std::optional<std::string> PlacementCore::impossible(const PlacementNeeds& needs) const {
-  for (const auto& node : nodes_) {
-    if (node.capacity.cpu + cpu_slack >= needs.cpu &&
-        node.capacity.memory_bytes >= needs.memory_bytes &&
-        node.capacity.gpus.size() >= static_cast<std::size_t>(needs.gpus))
+  for (const auto& node : nodes_)
+    if (node.could_hold(needs))
       return std::nullopt;
-  }
   if (nodes_.empty())
     return "there is no node";
   const auto& largest = *std::max_element(nodes_.begin(), nodes_.end(), [](auto& a, auto& b) {
