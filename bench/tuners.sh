@@ -102,15 +102,15 @@ rebuild() {
   echo "A tuner rebuilt from 100,000 trials: seconds of processor time up to its first answer, the mean told trial in"
   echo "microseconds, and the memory that it holds, without the trials themselves. x Random: as above."
   echo
-  echo "| tuner | parameters | tell | rebuild | x Random | MB | x Random |"
-  echo "| --- | --- | --- | --- | --- | --- | --- |"
+  echo "| tuner | parameters | tell | rebuild | x Random | MB |"
+  echo "| --- | --- | --- | --- | --- | --- |"
   base=
   for entry in $tuners $rebuilt_too; do
     name=${entry%=*}
     rows=$("$tool" tuner="$name" rebuild=1 | tr -d ,)
-    [ -n "$base" ] || base=$(echo "$rows" | awk '{ printf "%s %s ", $9, $12 }')
-    echo "$rows" | awk -v name="$name" -v base="$base" '{ split(base, b, " "); n = 2 * NR
-      printf "| %s | %s | %s | %s | %.1f | %s | %.1f |\n", name, $1, $6, $9, $9 / b[n - 1], $12, $12 / b[n] }'
+    [ -n "$base" ] || base=$(echo "$rows" | awk '{ printf "%s ", $9 }')
+    echo "$rows" | awk -v name="$name" -v base="$base" '{ split(base, b, " ")
+      printf "| %s | %s | %s | %s | %.1f | %s |\n", name, $1, $6, $9, $9 / b[NR], $12 }'
   done
   echo
 }
