@@ -154,7 +154,7 @@ else:
         self.assertEqual(sorted(self.wait_for_lines(self.folder / "gpus", 2)), ["0", "1"])
         why = wait_until(lambda: [text for text in self.database.notices("gpus") if text.startswith("waits")],
                          "the third trial says why it waits")
-        self.assertIn("1 GPU", why[0])
+        self.assertIn("needs 1 nvidia.com/gpu; node ", why[0])
         self.assertEqual(len(self.lines(self.folder / "gpus")), 2)
         self.assertIn("GPU", self.run_it("describe", "trial", "gpus/2", code=0).stdout)
         (self.folder / "go").touch()
