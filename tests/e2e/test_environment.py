@@ -156,7 +156,7 @@ else:
                          "the third trial says why it waits")
         self.assertIn("needs 1 nvidia.com/gpu; node ", why[0])
         self.assertEqual(len(self.lines(self.folder / "gpus")), 2)
-        self.assertIn("GPU", self.run_it("describe", "trial", "gpus/2", code=0).stdout)
+        self.assertIn("nvidia.com/gpu", self.run_it("describe", "trial", "gpus/2", code=0).stdout)
         (self.folder / "go").touch()
         self.finish(child, code=0)
         self.assertEqual(len(self.lines(self.folder / "gpus")), 3)
