@@ -64,17 +64,6 @@ auto request(Self* self, const Handle& to, std::chrono::milliseconds timeout, Ts
 #endif
 }
 
-/// Hands a request on and answers with what comes back; a time-out or a death is the asker's error.
-template <class Response, class Self, class Handle, class Message>
-caf::result<Response> forward(Self* self, const Handle& to, std::chrono::milliseconds timeout,
-                              Message message) {
-  auto promise = self->template make_response_promise<Response>();
-  request(self, to, timeout, std::move(message))
-      .then([promise](Response& response) mutable { promise.deliver(std::move(response)); },
-            [promise](caf::error& error) mutable { promise.deliver(std::move(error)); });
-  return promise;
-}
-
 /// Calls `callback(address)` when `whom` has ended. In 0.18 an actor has one such callback for all it monitors.
 template <class Self, class Handle, class Callback>
 void monitor(Self* self, const Handle& whom, Callback callback) {

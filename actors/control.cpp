@@ -28,6 +28,11 @@ std::string id_in(const pb::ControlRequest& request) {
   }
 }
 
+bool at_rest(pb::Phase phase) {
+  return phase == pb::PHASE_STOPPED || phase == pb::PHASE_DONE || phase == pb::PHASE_TIMEOUT ||
+         phase == pb::PHASE_ERROR;
+}
+
 /// Intermediate results of ended trials, which an assessor is told again.
 Result<void> add_intermediates(StoreReader& reader, const std::string& id, Replayed& replayed) {
   auto reports = reader.reports(id, std::nullopt, pb::REPORT_KIND_INTERMEDIATE);
@@ -78,6 +83,7 @@ ControlActor::behavior_type ControlState::make_behavior() {
         for (auto& [id, experiment] : experiments_)
           compat::send(self_, experiment, told);
       },
+      [this](atom::tick) { put_away(); },
       [this](atom::shut_down) {
         shutting_down_ = true;
         for (auto& [id, experiment] : experiments_)
@@ -111,8 +117,53 @@ caf::result<pb::ControlResponse> ControlState::handle(pb::ControlRequest& reques
         !legal)
       return error_response(legal.error());
   }
-  return compat::forward<pb::ControlResponse>(self_, *experiment, request_timeout,
-                                              std::move(request));
+  return hand_on(*experiment, std::move(request));
+}
+
+caf::result<pb::ControlResponse> ControlState::hand_on(const ExperimentActor& experiment,
+                                                       pb::ControlRequest request) {
+  auto promise = self_->make_response_promise<pb::ControlResponse>();
+  auto address = experiment.address();
+  ++under_way_[address];
+  auto over = [this, address] {
+    if (--under_way_[address] == 0)
+      under_way_.erase(address);
+  };
+  compat::request(self_, experiment, request_timeout, std::move(request))
+      .then(
+          [promise, over](pb::ControlResponse& response) mutable {
+            over();
+            promise.deliver(std::move(response));
+          },
+          [promise, over](caf::error& error) mutable {
+            over();
+            promise.deliver(std::move(error));
+          });
+  return promise;
+}
+
+void ControlState::look_for_rest() {
+  if (looking_ || experiments_.empty() || shutting_down_)
+    return;
+  looking_ = true;
+  compat::delayed_send(self_, ControlActor(self_), context_.put_away_after, atom::tick_v);
+}
+
+/// A server that stays would otherwise keep all that it ever ran in memory. What was at rest at two looks, by what is
+/// durable, has nothing under way.
+void ControlState::put_away() {
+  looking_ = false;
+  if (auto reader = context_.open_reader()) {
+    std::set<std::string> resting;
+    for (const auto& [id, experiment] : experiments_)
+      if (auto summary = (*reader)->experiment(id); summary && at_rest(summary->phase()))
+        resting.insert(id);
+    for (const auto& id : rested_)
+      if (resting.count(id) > 0 && under_way_.count(experiments_.at(id).address()) == 0)
+        forget(id);
+    rested_ = std::move(resting);
+  }
+  look_for_rest();
 }
 
 caf::result<pb::ControlResponse> ControlState::submit(pb::ControlRequest& request) {
@@ -185,6 +236,7 @@ ExperimentActor ControlState::spawn_experiment(const std::string& id, Replayed r
           context_.experiment, std::move(replayed)));
   compat::monitor(self_, actor, [this](const caf::actor_addr& who) { on_down(who); });
   experiments_[id] = actor;
+  look_for_rest();
   return actor;
 }
 
@@ -206,9 +258,7 @@ caf::result<pb::ControlResponse> ControlState::remove(const std::string& id) {
       response = error_response(removed.error());
     promise.deliver(std::move(response));
   };
-  bool rests = summary->phase() == pb::PHASE_STOPPED || summary->phase() == pb::PHASE_DONE ||
-               summary->phase() == pb::PHASE_TIMEOUT || summary->phase() == pb::PHASE_ERROR;
-  if (rests && experiments_.count(known) == 0) {
+  if (at_rest(summary->phase()) && experiments_.count(known) == 0) {
     remove_it();
     return promise;
   }

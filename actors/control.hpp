@@ -1,8 +1,10 @@
 // The control actor: the endpoint to which experiments are submitted and commands are given.
 #pragma once
 
+#include <chrono>
 #include <map>
 #include <random>
+#include <set>
 #include <unordered_map>
 
 #include "actors/experiment.hpp"
@@ -26,6 +28,8 @@ struct ControlContext {
   std::function<Result<void>(const pb::ExperimentSpec&, const pb::WarmStarted&)> check_warm_start;
   std::function<Result<void>(const std::string& experiment_id)> remove_folders;
   std::uint64_t id_seed = 0;  ///< of experiment IDs
+  /// An experiment that is at rest is put away after so long to twice that; whoever speaks to it then replays it.
+  std::chrono::milliseconds put_away_after{60000};
 };
 
 /// State of the CONTROL actor. It supervises the experiments: one that dies is replayed and goes on.
@@ -45,6 +49,11 @@ class ControlState {
   /// The running experiment, or one replayed from the store.
   Result<ExperimentActor> find(const std::string& id);
   ExperimentActor spawn_experiment(const std::string& id, Replayed replayed);
+  /// Hands a request on to an experiment, and knows while it is under way.
+  caf::result<pb::ControlResponse> hand_on(const ExperimentActor& experiment,
+                                           pb::ControlRequest request);
+  void look_for_rest();
+  void put_away();
   void forget(const std::string& id);
   void release_all(const std::string& id);
   void on_down(const caf::actor_addr& who);
@@ -55,6 +64,9 @@ class ControlState {
   std::unordered_map<std::string, ExperimentActor> experiments_;
   std::map<caf::actor_addr, std::string> forgotten_;  // they end, and are not to come back
   std::unordered_map<std::string, int> deaths_;
+  std::map<caf::actor_addr, int> under_way_;  // requests that an experiment has not answered yet
+  std::set<std::string> rested_;              // those that were at rest at the last look
+  bool looking_ = false;
   bool shutting_down_ = false;
 };
 

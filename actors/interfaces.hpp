@@ -132,6 +132,8 @@ using ControlActor = caf::typed_actor<
     caf::result<pb::ControlResponse>(pb::ControlRequest),
     // From the store: room on the disk went or came back.
     caf::result<void>(DiskFull),
+    // INTERNAL: put away what is at rest.
+    caf::result<void>(atom::tick),
     // Everything ends in order.
     caf::result<void>(atom::shut_down)>;
 

@@ -189,7 +189,7 @@ void Simulation::kill_head() {
   one.head = {};
   actors().run();
   actors().drop_timers();  // they go with it
-  auto left = actors().system().registry().running();
+  auto left = actors_alive();
   must(left == 0, std::to_string(left) + " actors outlive their head");
   launcher_.on_activity([] {});
   incarnation_.reset();

@@ -78,6 +78,8 @@ class Simulation {
   const EventAudit& audit(const std::string& id) { return audits_.at(id).audit; }
   const MemoryDatabase& database() const { return *database_; }
   SimulatedLauncher& launcher() { return launcher_; }
+  /// How many actors the head is made of now.
+  std::size_t actors_alive() { return actors().system().registry().running(); }
   /// The only experiment.
   const MemoryDatabase::Experiment& only() const { return database_->experiments.at(0); }
 

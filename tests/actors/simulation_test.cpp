@@ -233,6 +233,55 @@ TEST_CASE("a stop ends what runs, and is answered when the experiment stands", "
   CHECK(answered);
 }
 
+TEST_CASE("what rests is put away, and comes back when it is spoken to", "[simulation]") {
+  quiet();
+  auto spec = plain_spec(4, 2);
+  Simulation simulation(plain(spec, lasting(1s)));
+  simulation.start_head();
+  auto alone = simulation.actors_alive();
+  auto begin = simulation.now();
+  for (int i = 0; i < 3; ++i)
+    simulation.submit(spec);
+  simulation.run_until(begin + 30s);
+  CHECK(simulation.actors_alive() >= alone + 3 * 2);  // an experiment and its tuner each
+  simulation.run_until(begin + 4min);
+  CHECK(simulation.actors_alive() == alone);
+  for (int i = 0; i < 3; ++i) {
+    const auto& id = simulation.database().experiments.at(static_cast<std::size_t>(i)).id;
+    CHECK(simulation.audit(id).phase == pb::PHASE_DONE);
+    pb::ControlRequest more;
+    more.mutable_edit()->set_experiment_id(id);
+    more.mutable_edit()->set_path("spec.maxTrialNum");
+    more.mutable_edit()->set_value("6");
+    std::string error = "not answered";
+    auto keep = [&](const pb::ControlResponse& response) { error = response.error(); };
+    simulation.ask(more, keep);
+    simulation.run_until(simulation.now() + 1s);
+    CHECK(error.empty());
+    simulation.ask(command(id, "resume"), nullptr);
+    simulation.run_until(simulation.now() + 10s);
+    CHECK(simulation.audit(id).phase == pb::PHASE_DONE);
+  }
+  CHECK(simulation.launcher().starts() == 18);
+  simulation.run_until(simulation.now() + 4min);
+  CHECK(simulation.actors_alive() == alone);
+  CHECK(simulation.problems == std::vector<std::string>{});  // NOLINT: shows them
+}
+
+TEST_CASE("one that is paused, or is spoken to, is not put away", "[simulation]") {
+  quiet();
+  auto spec = plain_spec(4, 2);
+  Simulation simulation(plain(spec, lasting(1s)));
+  simulation.start_head();
+  auto alone = simulation.actors_alive();
+  simulation.submit(spec);
+  simulation.run_until(simulation.now() + 500ms);
+  simulation.ask(command("plain", "pause"), nullptr);
+  simulation.run_until(simulation.now() + 10min);
+  CHECK(simulation.actors_alive() > alone);
+  CHECK(simulation.audit(simulation.only().id).phase == pb::PHASE_PAUSED);
+}
+
 TEST_CASE("a full disk does not hold up a stop", "[simulation]") {
   quiet();
   auto spec = plain_spec(10, 3);
