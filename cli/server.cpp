@@ -32,6 +32,19 @@ Result<int> take_up(LocalServer& server, const std::filesystem::path& home) {
   return count;
 }
 
+/// What the next server will find to do.
+void say_what_is_left(const std::filesystem::path& home) {
+  auto reader = reader_of(home);
+  auto all = reader ? (*reader)->experiments() : tl::unexpected(reader.error());
+  std::string left;
+  for (const auto& summary : all ? *all : std::vector<pb::ExperimentSummary>())
+    if (!at_rest(summary.phase()))
+      left += (left.empty() ? "" : ", ") + summary.id();
+  std::cout << (left.empty() ? "ended\n"
+                             : "ended; the next `autotune server` goes on with " + left +
+                                   ", whose running trials wait ten minutes for it\n");
+}
+
 int serve(const Common& common) {
   catch_signals();
   auto home = home_folder(common);
@@ -45,8 +58,7 @@ int serve(const Common& common) {
   while (signals_caught() == 0)
     std::this_thread::sleep_for(look);
   server->reset();
-  std::cout << "ended; trials that run go on for up to ten minutes, in which `autotune server` "
-               "takes them up again\n";
+  say_what_is_left(home);
   return exit_fine;
 }
 

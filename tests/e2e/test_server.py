@@ -46,6 +46,7 @@ class Server(EndToEnd):
         self.assertEqual(self.run_it("get", "experiments", "-o", "csv", code=0).stdout.count("DONE"), 2)
         server.send_signal(signal.SIGTERM)
         self.finish(server, 0)
+        self.assertEqual(self.output(server).splitlines()[-1], "ended")
 
     def test_the_next_one_goes_on(self):
         for number in (signal.SIGTERM, signal.SIGKILL):
@@ -59,6 +60,8 @@ class Server(EndToEnd):
                 before = self.trial_processes()
                 server.send_signal(number)
                 self.finish(server)
+                if number == signal.SIGTERM:
+                    self.assertRegex(self.output(server), f"ended; the next .* goes on with {name}-")
                 self.assertTrue(set(before) & set(self.trial_processes()), "trials outlive their server")
                 server = self.serve()
                 self.assertIn(name, self.output(server))
