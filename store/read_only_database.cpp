@@ -18,7 +18,9 @@ constexpr int busy_timeout_ms = 5000;
 constexpr int cache_kib = 16 * 1024;
 
 std::unique_ptr<SQLite::Database> connect(const std::string& name, int flags) {
-  auto database = std::make_unique<SQLite::Database>(name, flags, busy_timeout_ms);
+  // No locks of SQLite's own: a connection is used by one thread at a time.
+  auto database =
+      std::make_unique<SQLite::Database>(name, flags | SQLite::OPEN_NOMUTEX, busy_timeout_ms);
   // The first read: it opens the WAL, so what is wrong shows here.
   database->execAndGet("SELECT COUNT(*) FROM sqlite_master");
   database->exec("PRAGMA temp_store = MEMORY");

@@ -267,7 +267,9 @@ class SqliteWriter final : public StoreWriter {
 Result<SQLite::Database> open_database(const std::filesystem::path& path,
                                        const WriterOptions& options) {
   try {
-    SQLite::Database database(path.string(), SQLite::OPEN_READWRITE | SQLite::OPEN_CREATE,
+    // No locks of SQLite's own: the writer is used by one thread at a time.
+    SQLite::Database database(path.string(),
+                              SQLite::OPEN_READWRITE | SQLite::OPEN_CREATE | SQLite::OPEN_NOMUTEX,
                               static_cast<int>(options.busy_timeout.count()));
     // Whoever may look into the home's folder need not read the trials' parameters.
     ::chmod(path.c_str(), 0600);
