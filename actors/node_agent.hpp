@@ -38,7 +38,7 @@ class NodeAgentState {
   void take_in(LaunchAttempt& wish);
   void launch_next();
   void launch_now(const AttemptKey& key);
-  void launch(Launch& wish);
+  void launch(Launch& one);
   void read(const ReadReports& wish);
   void poll();
   void schedule_wakeup();
