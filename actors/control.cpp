@@ -3,6 +3,7 @@
 #include <unordered_set>
 
 #include "actors/log.hpp"
+#include "messages/states.hpp"
 
 namespace autotune {
 
@@ -26,11 +27,6 @@ std::string id_in(const pb::ControlRequest& request) {
     case pb::ControlRequest::kEdit: return request.edit().experiment_id();
     default: return "";
   }
-}
-
-bool at_rest(pb::Phase phase) {
-  return phase == pb::PHASE_STOPPED || phase == pb::PHASE_DONE || phase == pb::PHASE_TIMEOUT ||
-         phase == pb::PHASE_ERROR;
 }
 
 /// Intermediate results of ended trials, which an assessor is told again.
@@ -124,6 +120,7 @@ caf::result<pb::ControlResponse> ControlState::hand_on(const ExperimentActor& ex
                                                        pb::ControlRequest request) {
   auto promise = self_->make_response_promise<pb::ControlResponse>();
   auto address = experiment.address();
+  rested_.erase(address);
   ++under_way_[address];
   auto over = [this, address] {
     if (--under_way_[address] == 0)
@@ -150,17 +147,24 @@ void ControlState::look_for_rest() {
 }
 
 /// A server that stays would otherwise keep all that it ever ran in memory. What was at rest at two looks, by what is
-/// durable, has nothing under way.
+/// durable, and was not spoken to between them, has nothing under way.
 void ControlState::put_away() {
   looking_ = false;
   if (auto reader = context_.open_reader()) {
-    std::set<std::string> resting;
-    for (const auto& [id, experiment] : experiments_)
-      if (auto summary = (*reader)->experiment(id); summary && at_rest(summary->phase()))
-        resting.insert(id);
-    for (const auto& id : rested_)
-      if (resting.count(id) > 0 && under_way_.count(experiments_.at(id).address()) == 0)
-        forget(id);
+    std::set<caf::actor_addr> resting;
+    std::vector<std::string> over;
+    for (const auto& [id, experiment] : experiments_) {
+      auto summary = (*reader)->experiment(id);
+      auto address = experiment.address();
+      if (!summary || !at_rest(summary->phase()) || under_way_.count(address) > 0)
+        continue;
+      if (rested_.count(address) > 0)
+        over.push_back(id);
+      else
+        resting.insert(address);
+    }
+    for (const auto& id : over)
+      forget(id);
     rested_ = std::move(resting);
   }
   look_for_rest();

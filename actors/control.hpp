@@ -6,6 +6,7 @@
 #include <random>
 #include <set>
 #include <unordered_map>
+#include <vector>
 
 #include "actors/experiment.hpp"
 #include "actors/interfaces.hpp"
@@ -65,7 +66,7 @@ class ControlState {
   std::map<caf::actor_addr, std::string> forgotten_;  // they end, and are not to come back
   std::unordered_map<std::string, int> deaths_;
   std::map<caf::actor_addr, int> under_way_;  // requests that an experiment has not answered yet
-  std::set<std::string> rested_;              // those that were at rest at the last look
+  std::set<caf::actor_addr> rested_;          // at rest at the last look, and not spoken to since
   bool looking_ = false;
   bool shutting_down_ = false;
 };

@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "actors/experiment_core.hpp"
+#include "messages/states.hpp"
 
 namespace autotune {
 
@@ -14,10 +15,6 @@ namespace {
 std::string_view word_of(pb::Phase phase) {
   std::string_view name = pb::Phase_Name(phase);
   return name.substr(name.find('_') + 1);
-}
-
-bool has_ended(pb::Phase phase) {
-  return phase == pb::PHASE_DONE || phase == pb::PHASE_TIMEOUT || phase == pb::PHASE_ERROR;
 }
 
 constexpr auto disk_full_reason = "no space left on the disk that holds the home folder";
@@ -32,7 +29,7 @@ std::int64_t ExperimentCore::running_ms(Time now) const {
   return running_ms_ + std::chrono::duration_cast<milliseconds>(now - *running_since_).count();
 }
 
-bool ExperimentCore::at_rest() const { return phase_ == pb::PHASE_STOPPED || has_ended(phase_); }
+bool ExperimentCore::at_rest() const { return autotune::at_rest(phase_); }
 
 void ExperimentCore::change_phase(Moment moment, pb::Phase phase, const std::string& reason) {
   pb::Event event;

@@ -2,6 +2,7 @@
 #include <algorithm>
 
 #include "actors/experiment_core.hpp"
+#include "messages/states.hpp"
 
 namespace autotune {
 
@@ -83,14 +84,7 @@ void ExperimentCore::apply(const pb::Event& event) {
       become(gone->second, pb::TRIAL_STATE_PENDING);
       counts_.set_pending(counts_.pending() - 1);
       live_.erase(gone);
-      switch (ended.state()) {
-        case pb::TRIAL_STATE_SUCCEEDED: counts_.set_succeeded(counts_.succeeded() + 1); break;
-        case pb::TRIAL_STATE_EARLY_STOPPED:
-          counts_.set_early_stopped(counts_.early_stopped() + 1);
-          break;
-        case pb::TRIAL_STATE_KILLED: counts_.set_killed(counts_.killed() + 1); break;
-        default: counts_.set_failed(counts_.failed() + 1); break;
-      }
+      count_ended(counts_, ended.state());
       break;
     }
     case pb::Event::kNotice:

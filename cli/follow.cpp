@@ -65,11 +65,6 @@ pb::ControlRequest stop_request(const std::string& id, bool hurry) {
 
 }  // namespace
 
-bool at_rest(pb::Phase phase) {
-  return phase == pb::PHASE_DONE || phase == pb::PHASE_TIMEOUT || phase == pb::PHASE_ERROR ||
-         phase == pb::PHASE_STOPPED;
-}
-
 int exit_code_of(const RunView& view, bool interrupted) {
   switch (view.phase()) {
     case pb::PHASE_DONE: return view.succeeded() > 0 ? exit_fine : exit_failed;

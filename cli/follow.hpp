@@ -12,6 +12,7 @@
 #include "cli/cli.hpp"
 #include "cli/local_server.hpp"
 #include "cli/run_view.hpp"
+#include "messages/states.hpp"
 
 namespace autotune::cli {
 
@@ -33,8 +34,6 @@ void catch_signals();
 /// How many have come.
 int signals_caught();
 
-/// DONE, TIMEOUT, ERROR or STOPPED.
-bool at_rest(pb::Phase phase);
 /// Of one that is at rest; `interrupted`: it was we who stopped it.
 int exit_code_of(const RunView& view, bool interrupted);
 /// How it ended: counts, the best trial or the front, where its files are.

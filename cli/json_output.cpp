@@ -6,6 +6,7 @@
 #include <ctime>
 
 #include "cli/goals.hpp"
+#include "messages/states.hpp"
 
 namespace autotune::cli {
 namespace {
@@ -13,10 +14,6 @@ namespace {
 Value time_value(std::int64_t ms) { return ms == 0 ? Value() : Value(iso_time(ms)); }
 
 Value number_or_null(const std::optional<double>& x) { return x ? Value::real(*x) : Value(); }
-
-bool has_ended(const pb::TrialSummary& trial) {
-  return trial.state() != pb::TRIAL_STATE_PENDING && trial.state() != pb::TRIAL_STATE_RUNNING;
-}
 
 Value intermediate_value(const pb::Report& report, const TrialJson& how) {
   const auto* metric = how.objective.find_intermediate(report.metrics());
@@ -131,7 +128,7 @@ Value to_value(const pb::TrialSummary& trial, std::span<const pb::Report> interm
       {"endedAt", time_value(trial.ended_at_ms())},
       {"durationSeconds", duration ? Value::real(static_cast<double>(*duration) / 1000) : Value()},
       // What has not ended tells why it waits.
-      {"reason", has_ended(trial) ? trial.reason() : trial.detail()}};
+      {"reason", has_ended(trial.state()) ? trial.reason() : trial.detail()}};
   if (!how.objective.constraints().empty()) {
     auto violations = violations_value(how.objective, trial.final_metrics());
     auto scores = how.objective.scores_of(trial.final_metrics());

@@ -10,6 +10,7 @@
 #include "cli/cli.hpp"
 #include "cli/follow.hpp"
 #include "cli/local_server.hpp"
+#include "messages/states.hpp"
 
 namespace autotune::cli {
 
@@ -23,10 +24,6 @@ struct LogOptions {
   int attempt = 0;  ///< 0: the newest
   bool follow = false;
 };
-
-bool has_ended(pb::TrialState state) {
-  return state != pb::TRIAL_STATE_PENDING && state != pb::TRIAL_STATE_RUNNING;
-}
 
 /// Writes what a file holds beyond `from` and gives where it ends now; `prefix` stands before each line.
 std::streamoff copy_rest(const fs::path& path, std::streamoff from, const std::string& prefix,

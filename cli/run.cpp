@@ -6,15 +6,12 @@
 #include "cli/follow.hpp"
 #include "cli/local_server.hpp"
 #include "cli/warm_start.hpp"
+#include "messages/states.hpp"
 #include "store/home_lock.hpp"
 
 namespace autotune::cli {
 
 namespace {
-
-bool has_ended(pb::Phase phase) {
-  return phase == pb::PHASE_DONE || phase == pb::PHASE_TIMEOUT || phase == pb::PHASE_ERROR;
-}
 
 std::string command_line(const std::string& verb, const std::string& what) {
   return "autotune " + verb + " " + what;

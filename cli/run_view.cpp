@@ -6,6 +6,7 @@
 #include <sstream>
 
 #include "cli/goals.hpp"
+#include "messages/states.hpp"
 #include "messages/value.hpp"
 
 namespace autotune::cli {
@@ -136,26 +137,17 @@ void RunView::load(const std::vector<pb::TrialSummary>& trials) {
     Row row{trial.sequence(),        trial.id(),     trial.state(),
             trial.parameters_json(), trial.reason(), trial.started_at_ms(),
             trial.ended_at_ms(),     std::nullopt,   trial.final_metrics()};
-    bool live =
-        trial.state() == pb::TRIAL_STATE_PENDING || trial.state() == pb::TRIAL_STATE_RUNNING;
-    if (live)
-      live_[row.sequence] = std::move(row);
-    else
+    if (has_ended(trial.state()))
       end(std::move(row));
+    else
+      live_[row.sequence] = std::move(row);
   }
   ended_here_ = 0;
   recount();
 }
 
 void RunView::end(Row row) {
-  switch (row.state) {
-    case pb::TRIAL_STATE_SUCCEEDED: counts_.set_succeeded(counts_.succeeded() + 1); break;
-    case pb::TRIAL_STATE_EARLY_STOPPED:
-      counts_.set_early_stopped(counts_.early_stopped() + 1);
-      break;
-    case pb::TRIAL_STATE_KILLED: counts_.set_killed(counts_.killed() + 1); break;
-    default: counts_.set_failed(counts_.failed() + 1); break;
-  }
+  count_ended(counts_, row.state);
   ++ended_here_;
   if (row.state == pb::TRIAL_STATE_SUCCEEDED)
     rank(row);

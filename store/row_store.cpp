@@ -2,6 +2,7 @@
 
 #include <limits>
 
+#include "messages/states.hpp"
 #include "store/sqlite_error.hpp"
 
 namespace autotune {
@@ -316,7 +317,7 @@ void RowStore::save() {
 void RowStore::settle() {
   std::erase_if(trials_, [](const auto& entry) {
     const auto& row = entry.second;
-    return !row || (row->state != pb::TRIAL_STATE_PENDING && row->state != pb::TRIAL_STATE_RUNNING);
+    return !row || has_ended(row->state);
   });
   for (auto& [key, row] : trials_)
     row->is_new = row->changed = false;

@@ -5,29 +5,15 @@
 #include <cmath>
 #include <limits>
 
+#include "messages/states.hpp"
+
 namespace autotune {
 namespace {
-
-void count(pb::Counts& counts, pb::TrialState state, std::int64_t n) {
-  switch (state) {
-    case pb::TRIAL_STATE_PENDING: return counts.set_pending(counts.pending() + n);
-    case pb::TRIAL_STATE_RUNNING: return counts.set_running(counts.running() + n);
-    case pb::TRIAL_STATE_SUCCEEDED: return counts.set_succeeded(counts.succeeded() + n);
-    case pb::TRIAL_STATE_FAILED: return counts.set_failed(counts.failed() + n);
-    case pb::TRIAL_STATE_EARLY_STOPPED: return counts.set_early_stopped(counts.early_stopped() + n);
-    case pb::TRIAL_STATE_KILLED: return counts.set_killed(counts.killed() + n);
-    default: return;
-  }
-}
 
 void move_to(pb::TrialState state, TrialRow& trial, ExperimentRow& experiment) {
   count(experiment.counts, trial.state, -1);
   trial.state = state;
   count(experiment.counts, state, 1);
-}
-
-bool has_ended(const TrialRow& trial) {
-  return trial.state != pb::TRIAL_STATE_PENDING && trial.state != pb::TRIAL_STATE_RUNNING;
 }
 
 /// Ties keep the earlier result; NaN, infinities and what breaks a constraint are never the best.
@@ -66,7 +52,7 @@ void change_phase(const pb::PhaseChanged& changed, std::int64_t at_ms, Experimen
 }
 
 void launch(const pb::AttemptLaunched& launched, TrialRow& trial, ExperimentRow& experiment) {
-  if (has_ended(trial) || launched.attempt() <= trial.attempt)
+  if (has_ended(trial.state) || launched.attempt() <= trial.attempt)
     return;
   move_to(pb::TRIAL_STATE_PENDING, trial, experiment);
   trial.attempt = launched.attempt();
@@ -78,7 +64,7 @@ void launch(const pb::AttemptLaunched& launched, TrialRow& trial, ExperimentRow&
 
 void start(const pb::AttemptStarted& started, std::int64_t at_ms, TrialRow& trial,
            ExperimentRow& experiment) {
-  if (has_ended(trial) || started.attempt() != trial.attempt)
+  if (has_ended(trial.state) || started.attempt() != trial.attempt)
     return;
   move_to(pb::TRIAL_STATE_RUNNING, trial, experiment);
   trial.started_at_ms = at_ms;
@@ -87,7 +73,7 @@ void start(const pb::AttemptStarted& started, std::int64_t at_ms, TrialRow& tria
 
 void end(const pb::TrialEnded& ended, std::int64_t at_ms, TrialRow& trial,
          ExperimentRow& experiment) {
-  if (has_ended(trial))
+  if (has_ended(trial.state))
     return;
   move_to(ended.state(), trial, experiment);
   trial.ended_at_ms = at_ms;
@@ -106,11 +92,11 @@ void apply_to_trial(const pb::Event& event, ExperimentRow& experiment, TrialRow&
       return start(event.attempt_started(), event.at_ms(), trial, experiment);
     case pb::Event::kAttemptEnded:
       // The trial's fate follows as an event of its own.
-      if (event.attempt_ended().attempt() == trial.attempt && !has_ended(trial))
+      if (event.attempt_ended().attempt() == trial.attempt && !has_ended(trial.state))
         trial.detail = event.attempt_ended().reason();
       return;
     case pb::Event::kTrialRequeued:
-      if (has_ended(trial))
+      if (has_ended(trial.state))
         return;
       move_to(pb::TRIAL_STATE_PENDING, trial, experiment);
       trial.started_at_ms = 0;
@@ -118,7 +104,7 @@ void apply_to_trial(const pb::Event& event, ExperimentRow& experiment, TrialRow&
       return;
     case pb::Event::kTrialEnded: return end(event.trial_ended(), event.at_ms(), trial, experiment);
     case pb::Event::kTrialStopRequested:
-      if (!has_ended(trial))
+      if (!has_ended(trial.state))
         trial.detail = event.trial_stop_requested().reason();
       return;
     case pb::Event::kNotice:

@@ -268,7 +268,7 @@ TEST_CASE("what rests is put away, and comes back when it is spoken to", "[simul
   CHECK(simulation.problems == std::vector<std::string>{});  // NOLINT: shows them
 }
 
-TEST_CASE("one that is paused, or is spoken to, is not put away", "[simulation]") {
+TEST_CASE("one that is paused is not put away", "[simulation]") {
   quiet();
   auto spec = plain_spec(4, 2);
   Simulation simulation(plain(spec, lasting(1s)));
@@ -280,6 +280,30 @@ TEST_CASE("one that is paused, or is spoken to, is not put away", "[simulation]"
   simulation.run_until(simulation.now() + 10min);
   CHECK(simulation.actors_alive() > alone);
   CHECK(simulation.audit(simulation.only().id).phase == pb::PHASE_PAUSED);
+}
+
+TEST_CASE("one that owes an answer is not put away", "[simulation]") {
+  quiet();
+  auto spec = plain_spec(2, 2);
+  Simulation simulation(plain(spec, lasting(1s)));
+  simulation.start_head();
+  auto alone = simulation.actors_alive();
+  simulation.submit(spec);
+  simulation.run_until(simulation.now() + 10s);
+  CHECK(simulation.audit(simulation.only().id).phase == pb::PHASE_DONE);
+  simulation.fill_disk(6min);  // the edit cannot be written down before there is room
+  pb::ControlRequest more;
+  more.mutable_edit()->set_experiment_id("plain");
+  more.mutable_edit()->set_path("spec.maxTrialNum");
+  more.mutable_edit()->set_value("3");
+  std::string error = "not answered";
+  simulation.ask(more, [&](const pb::ControlResponse& response) { error = response.error(); });
+  simulation.run_until(simulation.now() + 5min);
+  CHECK(error == "not answered");
+  simulation.run_until(simulation.now() + 4min);
+  CHECK(error.empty());
+  simulation.run_until(simulation.now() + 4min);
+  CHECK(simulation.actors_alive() == alone);
 }
 
 TEST_CASE("a full disk does not hold up a stop", "[simulation]") {

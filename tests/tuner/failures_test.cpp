@@ -10,8 +10,10 @@ using T = ParameterType;
 
 namespace {
 
-// Random draws fail in every other trial; who follows the results without those that fail, in nearly all. TPE draws
-// around the best trials, which lie at the border.
+// Random draws fail in every other trial; who follows the results without those that fail, in nearly all, but BOHB's
+// densities in 106 of 200, and ASHA's, which tries most of its good ones again, in 29. TPE draws around the best trials,
+// which lie at the border.
+constexpr double rarely = 0.1;
 constexpr double seldom = 1.0 / 3;
 constexpr double often = 0.75;
 
@@ -43,10 +45,10 @@ int failures(const std::string& tuner, const std::string& args, std::int64_t see
 TEST_CASE("tuners with a model leave what fails, however good it is beside it", "[failures]") {
   auto [tuner, args, most] = GENERATE(table<std::string, std::string, double>({
       {"ASHA", "{}", seldom},
-      {"ASHA", R"({"sampler": "model"})", often},
+      {"ASHA", R"({"sampler": "model"})", rarely},
       {"Auto", "{}", seldom},
       {"BOHB", "{}", seldom},
-      {"BOHB", R"({"sampler": "density"})", often},
+      {"BOHB", R"({"sampler": "density"})", seldom},
       {"CMA-ES", "{}", seldom},
       {"GPTuner", "{}", seldom},
       {"MetisTuner", "{}", seldom},
