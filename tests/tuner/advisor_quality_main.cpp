@@ -3,6 +3,7 @@
 //   advisor_quality [seeds=20] [trials=300] [part=20] [only=BOHB | only==BOHB] [on=bowl]
 #include <algorithm>
 #include <cstdio>
+#include <map>
 #include <string>
 
 #include "curve_problems.hpp"
@@ -33,10 +34,17 @@ constexpr Contender contenders[] = {
     {"BOHB, density", "BOHB", R"({"max_budget": 81, "sampler": "density"})"},
 };
 
-/// Prints what is reached on one problem. `part`: the run is cut off there (percent of random's
+/// A contender's regrets, added up over problems.
+struct Sum {
+  double at_a_fifth = 0;
+  double at_the_end = 0;
+  int problems = 0;
+};
+
+/// Prints what is reached on one problem, and adds it up. `part`: the run is cut off there (percent of random's
 /// epochs). `only`: a part of the title, or after '=' the whole of it.
 void report(const CurveProblem& problem, const std::string& only, int seeds, std::int64_t trials,
-            std::int64_t part) {
+            std::int64_t part, std::map<std::string, Sum>& sums) {
   auto whole = trials * epochs_max;
   std::vector<std::int64_t> marks;
   for (std::int64_t percent = 1; percent <= 100; ++percent)
@@ -68,8 +76,12 @@ void report(const CurveProblem& problem, const std::string& only, int seeds, std
     if (reached < marks.size())
       std::printf("%zu%%\n", reached + 1);
     else
-      std::printf("never\n");
+      std::printf(marks.size() < 100 ? "none of these\n" : "never\n");
     std::fflush(stdout);
+    auto& sum = sums[c.title];
+    sum.at_a_fifth += regrets[19];
+    sum.at_the_end += regrets.back();
+    ++sum.problems;
   }
 }
 
@@ -83,10 +95,16 @@ int main(int argc, char** argv) {
   auto only = given.text("only", "");
   auto on = given.text("on", "");
   given.refuse_others();
+  std::map<std::string, Sum> sums;
   for (auto* set : {&curve_problems, &held_out_curve_problems}) {
     std::printf("%s\n", set == &curve_problems ? "-- seen" : "-- held out");
     for (const auto& problem : set())
       if (problem.name.find(on) != std::string::npos)
-        report(problem, only, seeds, trials, part);
+        report(problem, only, seeds, trials, part, sums);
   }
+  std::printf("-- mean over problems\n");
+  for (const auto& [title, sum] : sums)
+    std::printf("  %-20s regret at 20%% of random's epochs %.4f, at its end %.4f, %d problems\n",
+                title.c_str(), sum.at_a_fifth / sum.problems, sum.at_the_end / sum.problems,
+                sum.problems);
 }
