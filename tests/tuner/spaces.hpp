@@ -50,7 +50,7 @@ inline Parameter layer(std::string name, int count) {
   p.name = std::move(name);
   p.type = ParameterType::layer_choice;
   for (int i = 0; i < count; ++i)
-    p.choices.push_back("op" + std::to_string(i));
+    p.choices.emplace_back("op" + std::to_string(i));
   return p;
 }
 
