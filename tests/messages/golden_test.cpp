@@ -18,6 +18,7 @@
 #include <google/protobuf/io/zero_copy_stream_impl_lite.h>
 #include <catch2/catch.hpp>
 
+#include "messages/cluster.pb.h"
 #include "messages/event.pb.h"
 #include "messages/experiment.pb.h"
 #include "messages/keeper.pb.h"
@@ -37,8 +38,8 @@ const std::string folder = std::string(AUTOTUNE_SOURCE_DIR) + "/tests/messages/"
 
 std::vector<const FileDescriptor*> files() {
   return {pb::ExperimentSpec::descriptor()->file(), pb::Report::descriptor()->file(),
-          pb::Event::descriptor()->file(), pb::AttemptPlan::descriptor()->file(),
-          pb::KeeperRequest::descriptor()->file()};
+          pb::Event::descriptor()->file(),          pb::AttemptPlan::descriptor()->file(),
+          pb::KeeperRequest::descriptor()->file(),  pb::NodeFrame::descriptor()->file()};
 }
 
 std::vector<std::string> lines_of(const std::string& name) {
