@@ -54,7 +54,15 @@ using PlacementActor = caf::typed_actor<
     // The trial needs its place no longer.
     caf::result<void>(UnplaceTrial),
     // From an experiment that was replayed: what it holds. From control, when one has ended: nothing.
-    caf::result<void>(HoldPlaces)>;
+    caf::result<void>(HoldPlaces),
+    // From whoever speaks with a node's agent: it joined, or came again.
+    caf::result<void>(NodeJoined),
+    // It is ready, is being drained, or cannot be reached.
+    caf::result<void>(NodeStateChanged),
+    // It left for good.
+    caf::result<void>(NodeGone),
+    // All nodes, for `get nodes`.
+    caf::result<NodeViews>(atom::nodes)>;
 
 /// The TRIAL SUPERVISOR actor: one attempt of one trial on one node.
 using TrialSupervisorActor = caf::typed_actor<

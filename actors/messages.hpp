@@ -100,6 +100,23 @@ struct Waiting {
   std::string why;
 };
 
+/// To placement, from whoever speaks with a node's agent: it joined, or came again.
+struct NodeJoined {
+  NodeCapacity capacity;
+};
+struct NodeStateChanged {
+  std::string name;
+  NodeState state = NodeState::ready;
+};
+/// It left for good.
+struct NodeGone {
+  std::string name;
+};
+/// From placement: all nodes.
+struct NodeViews {
+  std::vector<NodeView> nodes;
+};
+
 /// To the node agent.
 struct LaunchAttempt {
   pb::AttemptPlan plan;

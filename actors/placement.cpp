@@ -2,8 +2,8 @@
 
 namespace autotune {
 
-PlacementState::PlacementState(PlacementActor::pointer self, std::vector<NodeCapacity> nodes)
-    : self_(self), core_(std::move(nodes)) {}
+PlacementState::PlacementState(PlacementActor::pointer self, const std::vector<NodeCapacity>& nodes)
+    : self_(self), core_(nodes) {}
 
 PlacementActor::behavior_type PlacementState::make_behavior() {
   return {
@@ -25,6 +25,10 @@ PlacementActor::behavior_type PlacementState::make_behavior() {
           experiments_[told.experiment_id] = self_->current_sender();
         perform(core_.on_replayed(told.experiment_id, told.queue, told.needs, told.held));
       },
+      [this](const NodeJoined& told) { perform(core_.on_node(told.capacity)); },
+      [this](const NodeStateChanged& told) { perform(core_.on_node_state(told.name, told.state)); },
+      [this](const NodeGone& told) { perform(core_.on_node_gone(told.name)); },
+      [this](atom::nodes) { return NodeViews{core_.nodes()}; },
   };
 }
 

@@ -11,7 +11,7 @@ namespace autotune {
 /// State of the PLACEMENT actor.
 class PlacementState {
  public:
-  PlacementState(PlacementActor::pointer self, std::vector<NodeCapacity> nodes);
+  PlacementState(PlacementActor::pointer self, const std::vector<NodeCapacity>& nodes);
 
   PlacementActor::behavior_type make_behavior();
   static inline const char* name = "placement";

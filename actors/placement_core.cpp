@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstdio>
 #include <cstdlib>
+#include <limits>
 
 namespace autotune {
 
@@ -59,13 +60,50 @@ double PlacementCore::Node::lacks(const PlacementNeeds& needs) const {
          part(needs.gpus, static_cast<double>(gpus_free.size()));
 }
 
-PlacementCore::PlacementCore(std::vector<NodeCapacity> nodes) {
-  for (auto& capacity : nodes) {
-    total_.cpu += capacity.cpu;
-    total_.memory += static_cast<double>(capacity.memory_bytes);
-    total_.gpus += static_cast<double>(capacity.gpus.size());
-    nodes_.push_back({capacity, capacity.cpu, capacity.memory_bytes, capacity.gpus, 0, ""});
+PlacementCore::PlacementCore(const std::vector<NodeCapacity>& nodes) {
+  for (const auto& capacity : nodes)
+    on_node(capacity);
+}
+
+PlacementEffects PlacementCore::on_node(const NodeCapacity& capacity) {
+  any_joined_ = true;
+  auto* node = find(capacity.name);
+  if (node == nullptr) {
+    index_.emplace(capacity.name, nodes_.size());
+    node = &nodes_.emplace_back();
   }
+  node->capacity = capacity;
+  node->state = node->drained ? NodeState::draining : NodeState::ready;
+  node->kept_for.clear();  // it may not be large enough now
+  count(*node);
+  count_total();
+  return serve_waiting();
+}
+
+PlacementEffects PlacementCore::on_node_state(const std::string& name, NodeState state) {
+  auto* node = find(name);
+  if (node == nullptr)
+    return {};
+  node->state = state;
+  if (state != NodeState::unreachable)
+    node->drained = state == NodeState::draining;
+  if (!node->is_ready())
+    node->kept_for.clear();
+  return serve_waiting();
+}
+
+PlacementEffects PlacementCore::on_node_gone(const std::string& name) {
+  auto found = index_.find(name);
+  if (found == index_.end())
+    return {};
+  nodes_.erase(nodes_.begin() + static_cast<std::ptrdiff_t>(found->second));
+  index_.clear();
+  for (std::size_t i = 0; i < nodes_.size(); ++i)
+    index_.emplace(nodes_[i].capacity.name, i);
+  if (auto on_it = held_on_.find(name); on_it != held_on_.end() && on_it->second.empty())
+    held_on_.erase(on_it);
+  count_total();
+  return serve_waiting();
 }
 
 PlacementEffects PlacementCore::on_request(PlacementRequest request) {
@@ -89,11 +127,7 @@ PlacementEffects PlacementCore::on_request(PlacementRequest request) {
 
 PlacementEffects PlacementCore::on_release(const std::string& experiment_id, Sequence sequence) {
   withdraw(experiment_id, sequence);
-  auto found = held_.find({experiment_id, sequence});
-  if (found != held_.end()) {
-    give_back(found->second, experiment_id);
-    held_.erase(found);
-  }
+  give_back({experiment_id, sequence});
   return serve_waiting();
 }
 
@@ -101,24 +135,59 @@ PlacementEffects PlacementCore::on_replayed(const std::string& experiment_id,
                                             const std::string& queue, const PlacementNeeds& needs,
                                             const std::vector<HeldPlace>& places) {
   forget_line(experiment_id);
-  std::erase_if(held_, [&](const auto& entry) {
-    bool its = entry.first.first == experiment_id;
-    if (its)
-      give_back(entry.second, experiment_id);
-    return its;
-  });
+  for (auto held = held_.lower_bound({experiment_id, std::numeric_limits<Sequence>::min()});
+       held != held_.end() && held->first.first == experiment_id;)
+    give_back((held++)->first);
   for (const auto& place : places)
-    if (auto* node = find(place.node))
-      hold(*node, {experiment_id, place.sequence}, {needs, queue, place.node, place.gpus});
+    hold({experiment_id, place.sequence}, {needs, queue, place.node, place.gpus});
   if (places.empty())
     by_experiment_.erase(experiment_id);
   return serve_waiting();
 }
 
+std::vector<NodeView> PlacementCore::nodes() const {
+  std::vector<NodeView> views;
+  for (const auto& node : nodes_) {
+    NodeView view{node.capacity, node.cpu_free, node.memory_free, node.gpus_free, node.state, {}};
+    if (auto on_it = held_on_.find(node.capacity.name); on_it != held_on_.end())
+      view.trials.assign(on_it->second.begin(), on_it->second.end());
+    views.push_back(std::move(view));
+  }
+  return views;
+}
+
 PlacementCore::Node* PlacementCore::find(const std::string& name) {
-  auto found = std::find_if(nodes_.begin(), nodes_.end(),
-                            [&](const Node& node) { return node.capacity.name == name; });
-  return found == nodes_.end() ? nullptr : &*found;
+  auto found = index_.find(name);
+  return found == index_.end() ? nullptr : &nodes_[found->second];
+}
+
+void PlacementCore::count(Node& node) {
+  node.cpu_free = node.capacity.cpu;
+  node.memory_free = node.capacity.memory_bytes;
+  const auto& trials = held_on_[node.capacity.name];
+  for (const auto& key : trials) {
+    const auto& needs = held_.at(key).needs;
+    node.cpu_free -= needs.cpu;
+    node.memory_free -= needs.memory_bytes;
+  }
+  node.trials = trials.size();
+  count_gpus(node);
+}
+
+void PlacementCore::count_gpus(Node& node) {
+  node.gpus_free = node.capacity.gpus;
+  for (const auto& key : held_on_[node.capacity.name])
+    for (const auto& gpu : held_.at(key).gpus)
+      std::erase(node.gpus_free, gpu);
+}
+
+void PlacementCore::count_total() {
+  total_ = {};
+  for (const auto& node : nodes_) {
+    total_.cpu += node.capacity.cpu;
+    total_.memory += static_cast<double>(node.capacity.memory_bytes);
+    total_.gpus += static_cast<double>(node.capacity.gpus.size());
+  }
 }
 
 const PlacementRequest* PlacementCore::first_of(const std::string& experiment_id) const {
@@ -143,28 +212,39 @@ void PlacementCore::forget_line(const std::string& experiment_id) {
       node.kept_for.clear();
 }
 
-void PlacementCore::hold(Node& node, const Key& key, Held held) {
-  node.cpu_free -= held.needs.cpu;
-  node.memory_free -= held.needs.memory_bytes;
-  for (const auto& gpu : held.gpus)
-    std::erase(node.gpus_free, gpu);
-  ++node.trials;
+void PlacementCore::hold(const Key& key, Held held) {
+  if (auto* node = find(held.node)) {
+    node->cpu_free -= held.needs.cpu;
+    node->memory_free -= held.needs.memory_bytes;
+    for (const auto& gpu : held.gpus)
+      std::erase(node->gpus_free, gpu);
+    ++node->trials;
+  }
   by_experiment_[key.first].add(held.needs, 1);
   by_queue_[held.queue].add(held.needs, 1);
+  held_on_[held.node].insert(key);
   held_[key] = std::move(held);
 }
 
-void PlacementCore::give_back(const Held& held, const std::string& experiment_id) {
-  by_experiment_[experiment_id].add(held.needs, -1);
-  by_queue_[held.queue].add(held.needs, -1);
-  auto* node = find(held.node);
-  if (node == nullptr)
+void PlacementCore::give_back(const Key& key) {
+  auto found = held_.find(key);
+  if (found == held_.end())
     return;
-  node->cpu_free += held.needs.cpu;
-  node->memory_free += held.needs.memory_bytes;
-  node->gpus_free.insert(node->gpus_free.end(), held.gpus.begin(), held.gpus.end());
-  std::sort(node->gpus_free.begin(), node->gpus_free.end());
-  --node->trials;
+  auto held = std::move(found->second);
+  held_.erase(found);
+  by_experiment_[key.first].add(held.needs, -1);
+  by_queue_[held.queue].add(held.needs, -1);
+  auto on_it = held_on_.find(held.node);
+  on_it->second.erase(key);
+  if (auto* node = find(held.node)) {
+    node->cpu_free += held.needs.cpu;
+    node->memory_free += held.needs.memory_bytes;
+    --node->trials;
+    if (!held.gpus.empty())
+      count_gpus(*node);
+  } else if (on_it->second.empty()) {
+    held_on_.erase(on_it);
+  }
 }
 
 double PlacementCore::share(const Usage& usage) const {
@@ -212,9 +292,12 @@ PlacementEffects PlacementCore::serve_waiting() {
     line.requests.pop_front();
     line.overtaken = 0;
     line.since = arrivals_++;
-    for (auto& one : nodes_)
-      if (one.kept_for == next->first)
-        one.kept_for.clear();
+    for (auto& one : nodes_) {
+      if (one.kept_for != next->first)
+        continue;
+      one.kept_for.clear();
+      blocked.clear();  // it may be what one of them waits for
+    }
     if (line.requests.empty())
       forget_line(std::string(next->first));
   }
@@ -233,7 +316,7 @@ void PlacementCore::note_overtaken(const Node& placed_on, const PlacementNeeds& 
     Node* nearest = nullptr;
     for (auto& node : nodes_) {
       kept = kept || node.kept_for == experiment_id;
-      if (node.kept_for.empty() && node.could_hold(needs) &&
+      if (node.is_ready() && node.kept_for.empty() && node.could_hold(needs) &&
           (nearest == nullptr || node.lacks(needs) < nearest->lacks(needs)))
         nearest = &node;
     }
@@ -263,7 +346,7 @@ PlacementCore::Node* PlacementCore::best_for(const PlacementRequest& request) {
   Node* best = nullptr;
   std::tuple<double, double, double> least;
   for (auto& node : nodes_) {
-    if (!node.has(request.needs) || !leaves_alone(node, request))
+    if (!node.is_ready() || !node.has(request.needs) || !leaves_alone(node, request))
       continue;
     double load = (node.trials + 1) / std::max(1.0, node.capacity.cpu);
     auto gpus = static_cast<double>(node.gpus_free.size());
@@ -281,7 +364,7 @@ PlacementCore::Node* PlacementCore::best_for(const PlacementRequest& request) {
 PlacementGranted PlacementCore::grant(Node& node, PlacementRequest request) {
   auto first = node.gpus_free.begin();
   std::vector<std::string> gpus(first, first + request.needs.gpus);
-  hold(node, {request.experiment_id, request.sequence},
+  hold({request.experiment_id, request.sequence},
        {request.needs, request.queue, node.capacity.name, gpus});
   return {std::move(request), node.capacity.name, std::move(gpus)};
 }
@@ -290,21 +373,47 @@ std::string PlacementCore::why_not(const PlacementRequest& request) const {
   const auto& needs = request.needs;
   if (auto never = impossible(needs))
     return *never;
-  // What each node has of something that some node is short of.
+  auto text = shortages(needs);
+  std::size_t named = 0;
+  auto add = [&](const Node& node, const std::string& what) {
+    text += (text.empty() ? "node " : "; node ") + node.capacity.name + what;
+    ++named;
+  };
+  for (const auto& node : nodes_) {
+    if (named == nodes_named_max)
+      break;
+    if (node.state == NodeState::draining && node.could_hold(needs))
+      add(node, " is being drained");
+    else if (node.state == NodeState::unreachable && node.could_hold(needs))
+      add(node, " cannot be reached");
+    else if (!node.kept_for.empty() && node.has(needs) && !leaves_alone(node, request))
+      add(node, " is kept for " + node.kept_for + ", which has waited longer");
+  }
+  return text.empty() ? "it is not its turn yet" : text;
+}
+
+/// What each ready node has of something that some ready node is short of.
+std::string PlacementCore::shortages(const PlacementNeeds& needs) const {
   std::string text;
   auto add = [&](const std::string& what, bool wanted, auto lacks, auto free) {
-    if (!wanted || std::none_of(nodes_.begin(), nodes_.end(), lacks))
+    if (!wanted || std::none_of(nodes_.begin(), nodes_.end(),
+                                [&](const Node& node) { return node.is_ready() && lacks(node); }))
       return;
     text += (text.empty() ? "needs " : ", and ") + what;
     std::size_t named = 0;
+    std::size_t left = 0;
     for (const auto& node : nodes_) {
+      if (!node.is_ready())
+        continue;
       if (named == nodes_named_max) {
-        text += " and " + std::to_string(nodes_.size() - named) + " more nodes too little";
-        break;
+        ++left;
+        continue;
       }
       text += (named++ == 0 ? "; node " : ", node ") + node.capacity.name + " has " + free(node) +
               " free";
     }
+    if (left > 0)
+      text += " and " + std::to_string(left) + " more nodes too little";
   };
   add(
       std::to_string(needs.gpus) + " nvidia.com/gpu", needs.gpus > 0,
@@ -317,12 +426,8 @@ std::string PlacementCore::why_not(const PlacementRequest& request) const {
   add(
       gibibytes(needs.memory_bytes) + " of memory", needs.memory_bytes > 0,
       [&](const Node& n) { return n.memory_free < needs.memory_bytes; },
-      [](const Node& n) { return gibibytes(n.memory_free); });
-  for (const auto& node : nodes_)
-    if (!node.kept_for.empty() && node.has(needs) && !leaves_alone(node, request))
-      text += (text.empty() ? "" : "; ") + ("node " + node.capacity.name + " is kept for " +
-                                            node.kept_for + ", which has waited longer");
-  return text.empty() ? "it is not its turn yet" : text;
+      [](const Node& n) { return gibibytes(std::max<std::int64_t>(0, n.memory_free)); });
+  return text;
 }
 
 std::optional<std::string> PlacementCore::impossible(const PlacementNeeds& needs) const {
@@ -330,7 +435,8 @@ std::optional<std::string> PlacementCore::impossible(const PlacementNeeds& needs
     if (node.could_hold(needs))
       return std::nullopt;
   if (nodes_.empty())
-    return "there is no node";
+    return std::string(any_joined_ ? "no node is left" : "no node has joined yet") +
+           "; start one with `autotune agent --join HOST:PORT`, or give the server --with-agent";
   const auto& largest = *std::max_element(nodes_.begin(), nodes_.end(), [](auto& a, auto& b) {
     return a.capacity.cpu < b.capacity.cpu;
   });

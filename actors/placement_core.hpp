@@ -8,6 +8,7 @@
 #include <set>
 #include <string>
 #include <tuple>
+#include <unordered_map>
 #include <utility>
 #include <variant>
 #include <vector>
@@ -22,6 +23,13 @@ struct NodeCapacity {
   double cpu = 0;
   std::int64_t memory_bytes = 0;
   std::vector<std::string> gpus;
+  std::map<std::string, std::string> labels = {};
+};
+
+enum class NodeState {
+  ready,
+  draining,     ///< by an operator: what runs there goes on, nothing new comes
+  unreachable,  ///< cut off: what runs there is held until its experiments give it up
 };
 
 /// What a trial's replicas need together; a zero does not hold it back.
@@ -36,6 +44,16 @@ struct HeldPlace {
   Sequence sequence = 0;
   std::string node;
   std::vector<std::string> gpus;
+};
+
+/// A node as `get nodes` shows it.
+struct NodeView {
+  NodeCapacity capacity;
+  double cpu_free = 0;  ///< less than 0 where it came again with less than its trials hold
+  std::int64_t memory_free_bytes = 0;
+  std::vector<std::string> gpus_free;
+  NodeState state = NodeState::ready;
+  std::vector<std::pair<std::string, Sequence>> trials;  ///< (experiment, sequence), in order
 };
 
 struct PlacementRequest {
@@ -71,10 +89,22 @@ double priority_of(const std::string& text);
 /// what leaves that alone and what has a higher priority. One request of an experiment is looked at at a time, since all
 /// need the same.
 ///
+/// Nodes come and go, and trials need not know: a place is held by the node's name from its grant (or its replay) to
+/// its release, whether the node is there or not, and counts when the node is.
+///
 /// A trial without GPUs goes where the fewest trials a core are; one with GPUs where it leaves the fewest over.
 class PlacementCore {
  public:
-  explicit PlacementCore(std::vector<NodeCapacity> nodes);
+  /// With the nodes that are there from the start.
+  explicit PlacementCore(const std::vector<NodeCapacity>& nodes);
+
+  /// A node joined, or came again, perhaps with another capacity. Its trials stay held; where they hold more than it
+  /// has now, it takes nothing of that kind in. One that was unreachable is ready again, one that is drained is not.
+  PlacementEffects on_node(const NodeCapacity& capacity);
+  /// Only a ready node takes trials in. Unknown nodes are passed over.
+  PlacementEffects on_node_state(const std::string& name, NodeState state);
+  /// It left for good. Its trials stay held until their experiments release them.
+  PlacementEffects on_node_gone(const std::string& name);
 
   PlacementEffects on_request(PlacementRequest request);
   /// Gives back a place, or withdraws a request that waits.
@@ -84,7 +114,10 @@ class PlacementCore {
   PlacementEffects on_replayed(const std::string& experiment_id, const std::string& queue,
                                const PlacementNeeds& needs, const std::vector<HeldPlace>& places);
 
-  /// Why no node could ever hold this; nothing where one could.
+  /// In order of joining.
+  std::vector<NodeView> nodes() const;
+
+  /// Why none of the nodes that are there could ever hold this; nothing where one could.
   std::optional<std::string> impossible(const PlacementNeeds& needs) const;
 
   static constexpr int overtaken_max = 8;
@@ -102,9 +135,12 @@ class PlacementCore {
     double cpu_free = 0;
     std::int64_t memory_free = 0;
     std::vector<std::string> gpus_free;
-    int trials = 0;
+    std::size_t trials = 0;
     std::string kept_for;  // an experiment whose first request waits
+    NodeState state = NodeState::ready;
+    bool drained = false;  // unreachable, it still is
 
+    bool is_ready() const { return state == NodeState::ready; }
     bool has(const PlacementNeeds& needs) const;         // now
     bool could_hold(const PlacementNeeds& needs) const;  // when it is empty
     /// What is short of it, in shares of the needs, each at most 1.
@@ -126,12 +162,16 @@ class PlacementCore {
   using Rank = std::tuple<double, double, double, std::uint64_t>;  // the least is next
 
   Node* find(const std::string& name);
+  /// What is free of it: its capacity without what its trials hold.
+  void count(Node& node);
+  void count_gpus(Node& node);
+  void count_total();
   const PlacementRequest* first_of(const std::string& experiment_id) const;
   bool leaves_alone(const Node& node, const PlacementRequest& request) const;
   Node* best_for(const PlacementRequest& request);
   PlacementGranted grant(Node& node, PlacementRequest request);
-  void hold(Node& node, const Key& key, Held held);
-  void give_back(const Held& held, const std::string& experiment_id);
+  void hold(const Key& key, Held held);
+  void give_back(const Key& key);
   void withdraw(const std::string& experiment_id, Sequence sequence);
   void forget_line(const std::string& experiment_id);
   PlacementEffects serve_waiting();
@@ -142,10 +182,14 @@ class PlacementCore {
   double share(const Usage& usage) const;
   Rank rank_of(const std::string& experiment_id, const Line& line) const;
   std::string why_not(const PlacementRequest& request) const;
+  std::string shortages(const PlacementNeeds& needs) const;
 
   std::vector<Node> nodes_;
+  std::unordered_map<std::string, std::size_t> index_;  // by name, into nodes_
+  bool any_joined_ = false;
   Usage total_;
   std::map<Key, Held> held_;
+  std::unordered_map<std::string, std::set<Key>> held_on_;  // by node, also one that is not there
   std::map<std::string, Usage> by_experiment_;
   std::map<std::string, Usage> by_queue_;
   std::map<std::string, Line> lines_;  // by experiment

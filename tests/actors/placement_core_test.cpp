@@ -3,39 +3,12 @@
 
 #include <algorithm>
 #include <deque>
-#include <random>
-#include <set>
 
-#include "actors/placement_core.hpp"
+#include "placement_words.hpp"
 
 namespace autotune::test {
 
 namespace {
-
-using Words = std::vector<std::string>;
-constexpr std::int64_t gib = std::int64_t{1} << 30;
-
-Words words(const PlacementEffects& effects) {
-  Words all;
-  for (const auto& effect : effects) {
-    if (const auto* granted = std::get_if<PlacementGranted>(&effect)) {
-      std::string text =
-          "grant " + std::to_string(granted->request.sequence) + " on " + granted->node;
-      for (const auto& gpu : granted->gpus)
-        text += " gpu" + gpu;
-      all.push_back(text);
-    } else {
-      const auto& waits = std::get<PlacementWaits>(effect);
-      all.push_back(std::to_string(waits.request.sequence) + " waits: " + waits.why);
-    }
-  }
-  return all;
-}
-
-PlacementRequest asks(const std::string& experiment, Sequence sequence, PlacementNeeds needs,
-                      const std::string& queue = "", double priority = 0) {
-  return {experiment, sequence, needs, queue, priority};
-}
 
 PlacementCore one_node() { return PlacementCore({{"here", 4, 8 * gib, {"0", "1"}}}); }
 
@@ -170,7 +143,6 @@ TEST_CASE("what no node could ever hold is said with the largest node", "[placem
         "node, here, "
         "has 4 cores, 8.0 GiB and 2 GPUs");
   CHECK_FALSE(core.impossible({4, 8 * gib, 2}));
-  CHECK(PlacementCore({}).impossible({}) == "there is no node");
 }
 
 TEST_CASE("a trial found after a restart holds what it held", "[placement]") {
@@ -270,68 +242,6 @@ TEST_CASE("a node that is kept takes in what leaves it alone, and what has a hig
         Words{"grant 0 on here gpu1"});
   CHECK(words(core.on_release("urgent", 0)).empty());
   CHECK(words(core.on_release("small", 0)) == Words{"grant 0 on here gpu0 gpu1"});
-}
-
-TEST_CASE("whatever comes and goes, nothing is held twice and nothing that fits waits",
-          "[placement]") {
-  for (std::uint64_t seed = 0; seed < 200; ++seed) {
-    CAPTURE(seed);
-    std::mt19937_64 random(seed);
-    auto below = [&](std::uint64_t n) { return static_cast<int>(random() % n); };
-    std::vector<NodeCapacity> nodes;
-    for (int i = 0; i < 3; ++i) {
-      NodeCapacity node{std::string(1, static_cast<char>('a' + i)), 1.0 + below(8), gib, {}};
-      for (int gpu = below(4); gpu >= 0; --gpu)
-        node.gpus.push_back(std::to_string(gpu));
-      nodes.push_back(std::move(node));
-    }
-    PlacementCore core(nodes);
-    const std::vector<PlacementNeeds> needs{{}, {1, 0, 0}, {2, 0, 1}, {0, 0, 2}};
-    std::map<std::pair<std::string, Sequence>, PlacementGranted> held;
-    std::map<std::string, std::set<Sequence>> waiting;
-    auto take_in = [&](const PlacementEffects& effects) {
-      for (const auto& effect : effects) {
-        if (const auto* granted = std::get_if<PlacementGranted>(&effect)) {
-          waiting[granted->request.experiment_id].erase(granted->request.sequence);
-          held[{granted->request.experiment_id, granted->request.sequence}] = *granted;
-        }
-      }
-    };
-    for (int step = 0; step < 200; ++step) {
-      auto experiment = below(4);
-      auto name = std::string(1, static_cast<char>('p' + experiment));
-      if (below(2) == 0) {
-        waiting[name].insert(step);
-        take_in(
-            core.on_request(asks(name, step, needs[static_cast<std::size_t>(experiment)],
-                                 experiment % 2 == 0 ? "" : "q", static_cast<double>(below(2)))));
-      } else if (!held.empty()) {
-        auto it = std::next(held.begin(), below(held.size()));
-        auto [of, sequence] = it->first;
-        held.erase(it);
-        take_in(core.on_release(of, sequence));
-      }
-      std::map<std::string, double> cpu;
-      std::map<std::string, std::set<std::string>> gpus;
-      for (const auto& [key, granted] : held) {
-        cpu[granted.node] += granted.request.needs.cpu;
-        REQUIRE(granted.gpus.size() == static_cast<std::size_t>(granted.request.needs.gpus));
-        for (const auto& gpu : granted.gpus)
-          REQUIRE(gpus[granted.node].insert(gpu).second);
-      }
-      for (const auto& node : nodes)
-        REQUIRE(cpu[node.name] <= node.cpu + 1e-6);
-      REQUIRE(waiting["p"].empty());  // what needs nothing never waits
-    }
-    while (!held.empty()) {  // nobody waits for ever, but for what no node could hold
-      auto [of, sequence] = held.begin()->first;
-      held.erase(held.begin());
-      take_in(core.on_release(of, sequence));
-    }
-    for (std::size_t i = 0; i < needs.size(); ++i)
-      if (!core.impossible(needs[i]))
-        CHECK(waiting[std::string(1, static_cast<char>('p' + i))].empty());
-  }
 }
 
 }  // namespace autotune::test
