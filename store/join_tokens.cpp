@@ -116,7 +116,7 @@ Result<void> each_record(const std::filesystem::path& home, const Visit& visit) 
   if (error == std::errc::no_such_file_or_directory)
     return {};
   for (; !error && files != std::filesystem::directory_iterator(); files.increment(error))
-    if (bytes_of_fingerprint(files->path().filename().string()) != "")
+    if (!bytes_of_fingerprint(files->path().filename().string()).empty())
       if (auto expiry_s = expiry_in(files->path()))
         visit(files->path(), *expiry_s);
   if (error)
