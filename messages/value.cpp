@@ -12,6 +12,153 @@ namespace {
 
 constexpr std::size_t depth_max = 256;  // deeper input would only serve to exhaust the stack
 
+/// The last of two members with one name wins, as in Python and JavaScript.
+void put_member(Object& object, std::string name, Value value) {
+  for (auto& [known, old] : object) {
+    if (known == name) {
+      old = std::move(value);
+      return;
+    }
+  }
+  object.emplace_back(std::move(name), std::move(value));
+}
+
+/// Reads what parameters and reports look like: every trial brings some, and a restart reads them all again. It gives
+/// up on what is rare (escapes, text beyond ASCII, numbers whose text or range needs thought) and on all that is wrong,
+/// which the whole parser then reads from the start; so it has no errors to word.
+class PlainReader {
+ public:
+  explicit PlainReader(std::string_view text) : at_(text.data()), end_(at_ + text.size()) {}
+
+  std::optional<Value> read() {
+    Value value;
+    skip_blanks();
+    if (!read_value(value, 0))
+      return std::nullopt;
+    skip_blanks();
+    return at_ == end_ ? std::optional<Value>(std::move(value)) : std::nullopt;
+  }
+
+ private:
+  static constexpr int plain_depth_max = 16;
+  static constexpr std::ptrdiff_t integer_digits_max = 18;  // fits 64 bits with either sign
+  static constexpr std::ptrdiff_t number_length_max = 64;   // with 1e99 far from a double's limits
+
+  static bool is_digit(char c) { return c >= '0' && c <= '9'; }
+  static bool is_plain(char c) { return c >= ' ' && c <= '~' && c != '"' && c != '\\'; }
+  bool is_next(char c) const { return at_ != end_ && *at_ == c; }
+  bool take(char c) {
+    bool there = is_next(c);
+    at_ += there ? 1 : 0;
+    return there;
+  }
+  void skip_blanks() {
+    while (at_ != end_ && (*at_ == ' ' || *at_ == '\n' || *at_ == '\t' || *at_ == '\r'))
+      ++at_;
+  }
+
+  bool read_value(Value& out, int depth) {
+    if (at_ == end_ || depth > plain_depth_max)
+      return false;
+    switch (*at_) {
+      case '{': return read_object(out.data.emplace<Object>(), depth);
+      case '[': return read_array(out.data.emplace<Array>(), depth);
+      case '"': return read_string(out.data.emplace<std::string>());
+      case 't': out.data = true; return read_word("true");
+      case 'f': out.data = false; return read_word("false");
+      case 'n': return read_word("null");
+      default: return read_number(out);
+    }
+  }
+
+  bool read_word(std::string_view word) {
+    if (!std::string_view(at_, static_cast<std::size_t>(end_ - at_)).starts_with(word))
+      return false;
+    at_ += word.size();
+    return true;
+  }
+
+  bool read_string(std::string& out) {
+    const auto* start = ++at_;
+    while (at_ != end_ && is_plain(*at_))
+      ++at_;
+    out.assign(start, at_);
+    return take('"');
+  }
+
+  bool skip_digits() {
+    const auto* start = at_;
+    while (at_ != end_ && is_digit(*at_))
+      ++at_;
+    return at_ != start;
+  }
+
+  bool read_number(Value& out) {
+    const auto* start = at_;
+    bool negative = take('-');
+    const auto* digits = at_;
+    bool zero = is_next('0');
+    if (!skip_digits() || (zero && at_ - digits > 1))
+      return false;
+    bool whole = !is_next('.') && !is_next('e') && !is_next('E');
+    if (whole && (at_ - digits > integer_digits_max || (negative && zero)))
+      return false;
+    if (take('.') && !skip_digits())
+      return false;
+    if (take('e') || take('E')) {
+      if (!take('+'))
+        take('-');
+      const auto* exponent = at_;
+      if (!skip_digits() || at_ - exponent > 2)
+        return false;
+    }
+    if (at_ - start > number_length_max)
+      return false;
+    out.data.emplace<Number>().text.assign(start, at_);
+    return true;
+  }
+
+  bool read_array(Array& out, int depth) {
+    ++at_;
+    skip_blanks();
+    if (take(']'))
+      return true;
+    do {
+      skip_blanks();
+      if (!read_value(out.emplace_back(), depth + 1))
+        return false;
+      skip_blanks();
+    } while (take(','));
+    return take(']');
+  }
+
+  bool read_object(Object& out, int depth) {
+    ++at_;
+    skip_blanks();
+    if (take('}'))
+      return true;
+    do {
+      std::string name;
+      Value value;
+      skip_blanks();
+      if (!is_next('"') || !read_string(name))
+        return false;
+      skip_blanks();
+      if (!take(':'))
+        return false;
+      skip_blanks();
+      if (!read_value(value, depth + 1))
+        return false;
+      put_member(out, std::move(name), std::move(value));
+      skip_blanks();
+    } while (take(','));
+    return take('}');
+  }
+
+  const char* at_;
+  const char* end_;
+};
+
 /// Builds a Value from the parser's callbacks, which hand over the text of numbers.
 class Builder {
  public:
@@ -52,19 +199,8 @@ class Builder {
     if (auto* array = std::get_if<Array>(&top.data))
       array->push_back(std::move(value));
     else
-      put_member(std::get<Object>(top.data), std::move(value));
+      put_member(std::get<Object>(top.data), keys_.back(), std::move(value));
     return true;
-  }
-
-  // The last of two members with one name wins, as in Python and JavaScript.
-  void put_member(Object& object, Value value) {
-    for (auto& [name, old] : object) {
-      if (name == keys_.back()) {
-        old = std::move(value);
-        return;
-      }
-    }
-    object.emplace_back(keys_.back(), std::move(value));
   }
 
   bool open(Value container) {
@@ -219,6 +355,8 @@ const Value* Value::find(std::string_view name) const {
 }
 
 Result<Value> parse_json(std::string_view text) {
+  if (auto plain = PlainReader(text).read())
+    return *std::move(plain);
   Builder builder;
   if (nlohmann::json::sax_parse(text, &builder))
     return builder.take();

@@ -54,3 +54,36 @@ TEST_CASE("whole numbers are recognised whatever their text", "[value]") {
 TEST_CASE("strings that are not UTF-8 are made so", "[value]") {
   CHECK(parse_json(quote_json("a\xff")));
 }
+
+TEST_CASE("plain and rare ways to write JSON are read alike", "[value]") {
+  // What the quick reader takes, beside what it leaves to the whole parser: numbers become the same text.
+  struct Case {
+    const char* text;
+    const char* read;
+  };
+  for (const auto& [text, read] :
+       {Case{" { \"a\" : [ 1 , -2 , 0 , true , false , null ] }\n",
+             R"({"a":[1,-2,0,true,false,null]})"},
+        Case{R"({"a":1,"b":2,"a":3})", R"({"a":3,"b":2})"}, Case{"[[],{}]", "[[],{}]"},
+        Case{"-0", "0"}, Case{"-0.0", "-0.0"}, Case{"1E+05", "1E+05"}, Case{"1e-300", "1e-300"},
+        Case{"999999999999999999", "999999999999999999"},
+        Case{"18446744073709551615", "18446744073709551615"},
+        Case{"-9223372036854775808", "-9223372036854775808"},
+        Case{R"(["\u00e9\n", "\"", "é"])", R"(["é\n","\"","é"])"}}) {
+    CAPTURE(text);
+    auto value = parse_json(text);
+    REQUIRE(value);
+    CHECK(to_json(*value) == read);
+  }
+}
+
+TEST_CASE("what is no JSON is refused, however close it comes", "[value]") {
+  for (const char* text :
+       {"",           " ",        "{",   "[1",    "[1,]", "{\"a\"}",   "{\"a\":}",
+        "{\"a\":1,}", "{a:1}",    "1 2", "01",    "-",    "1.",        ".5",
+        "1e",         "1e+",      "+1",  "1e999", "nul",  "truefalse", "\"a",
+        "\"a\nb\"",   "\"\xff\"", "'a'", "[1 2]", "NaN",  "{} {}"}) {
+    CAPTURE(text);
+    CHECK_FALSE(parse_json(text));
+  }
+}
