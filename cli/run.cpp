@@ -5,6 +5,7 @@
 #include "cli/experiment_file.hpp"
 #include "cli/follow.hpp"
 #include "cli/local_server.hpp"
+#include "cli/resumed_view.hpp"
 #include "cli/warm_start.hpp"
 #include "messages/states.hpp"
 #include "store/home_lock.hpp"
@@ -31,18 +32,16 @@ int resume_here(const Common& common, const std::string& id, const std::string& 
   auto summary = (*reader)->experiment(id);
   if (!summary)
     return report(summary.error());
-  auto trials = (*reader)->trials(summary->id());
-  if (!trials)
-    return report(trials.error());
-  RunView view(summary->spec());
-  view.load(*trials);
+  auto view = resumed_view(**reader, *summary);
+  if (!view)
+    return report(view.error());
   pb::ControlRequest request;
   request.mutable_command()->set_experiment_id(summary->id());
   request.mutable_command()->set_verb("resume");
   if (auto answer = (*server)->ask(std::move(request)); !answer)
     return report(answer.error());
   std::cout << summary->id() << " goes on\n" << std::flush;
-  return follow(**server, events, common, summary->id(), std::move(view));
+  return follow(**server, events, common, summary->id(), *std::move(view));
 }
 
 int resume(const Common& common, const std::string& id) {

@@ -13,8 +13,6 @@ namespace autotune::cli {
 
 namespace {
 
-constexpr std::size_t ended_rows_kept = 200;  // more than any terminal shows
-
 const char* word_of(pb::TrialState state) {
   switch (state) {
     case pb::TRIAL_STATE_PENDING: return "Pending";
@@ -144,6 +142,18 @@ void RunView::load(const std::vector<pb::TrialSummary>& trials) {
   }
   ended_here_ = 0;
   recount();
+}
+
+void RunView::load(const pb::ExperimentSummary& experiment,
+                   const std::vector<pb::TrialSummary>& newest) {
+  load(newest);
+  counts_ = experiment.counts();
+  recount();
+  if (!experiment.has_best())
+    return;
+  const auto& best = experiment.best();
+  auto standing = objective_.standing_of({{best.value()}, {}, {}});
+  best_ = BestTrial{best.sequence(), best.value(), standing.losses.front(), best.parameters_json()};
 }
 
 void RunView::end(Row row) {

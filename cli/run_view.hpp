@@ -19,10 +19,16 @@ namespace autotune::cli {
 /// An experiment as it is followed.
 class RunView {
  public:
+  /// Rows of ended trials that are kept: more than any terminal shows.
+  static constexpr std::size_t ended_rows_kept = 200;
+
   explicit RunView(pb::ExperimentSpec spec);
 
   /// Trials that there were before (resume).
   void load(const std::vector<pb::TrialSummary>& trials);
+  /// The same for one goal without constraints: counts and best are the experiment's, so that `newest` may leave out
+  /// all ended trials but the last `ended_rows_kept`.
+  void load(const pb::ExperimentSummary& experiment, const std::vector<pb::TrialSummary>& newest);
   /// A durable event; gives the plain line that says it to a log, or nothing.
   std::optional<std::string> take(const pb::Event& event);
   /// The newest intermediate result of a running trial.
