@@ -38,9 +38,8 @@ Result<void> add_intermediates(StoreReader& reader, const std::string& id, Repla
   for (const auto& report : *reports)
     if (auto measurement = measurement_of(report, replayed.core->objective()))
       by_trial[report.sequence()].push_back(*measurement);
-  for (auto& effect : replayed.history)
-    if (auto* ended = std::get_if<TellEnded>(&effect))
-      ended->trial.intermediates = std::move(by_trial[ended->trial.sequence]);
+  for (auto& ended : replayed.history)
+    ended.intermediates = std::move(by_trial[ended.sequence]);
   return {};
 }
 
@@ -51,13 +50,13 @@ Result<Replayed> replay(StoreReader& reader, const std::string& experiment_id,
   auto summary = reader.experiment(experiment_id);
   if (!summary)
     return tl::unexpected(summary.error());
-  auto events = reader.events(summary->id());
-  if (!events)
-    return tl::unexpected(events.error());
   Replayed replayed;
   replayed.core = std::make_shared<ExperimentCore>(summary->id(), limits);
-  for (const auto& stored : *events)
-    replayed.core->replay(stored.event, &replayed.history);
+  auto folded = reader.for_each_event(summary->id(), [&](const pb::Event& event) {
+    replayed.core->replay(event, &replayed.history);
+  });
+  if (!folded)
+    return tl::unexpected(folded.error());
   replayed.core->restore_running_ms(summary->running_ms());
   auto secrets = reader.secrets(summary->id());
   if (!secrets)

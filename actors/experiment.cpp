@@ -88,7 +88,8 @@ Result<void> ExperimentState::begin() {
   if (core_->wants_measures())
     compat::send(self_, context_.sink,
                  Subscribe{core_->id(), caf::actor_cast<caf::strong_actor_ptr>(self_)});
-  perform(std::move(history_));
+  if (!history_.empty())
+    compat::send(self_, tuner_, TrialsBefore{std::move(history_)});
   history_.clear();
   return {};
 }

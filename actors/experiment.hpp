@@ -31,7 +31,7 @@ struct ExperimentContext {
 /// An experiment as it was read back from the store.
 struct Replayed {
   std::shared_ptr<ExperimentCore> core;
-  ExperimentEffects history;  ///< what the tuner must be told
+  std::vector<Trial> history;  ///< what the tuner must be told
   std::vector<pb::SecretDocument> secrets;
 };
 
@@ -70,7 +70,7 @@ class ExperimentState {
   ExperimentActor::pointer self_;
   ExperimentContext context_;
   std::shared_ptr<ExperimentCore> core_;
-  ExperimentEffects history_;
+  std::vector<Trial> history_;
   std::vector<pb::SecretDocument> secrets_;
   TunerActor tuner_;
   bool tuner_rests_ = false;

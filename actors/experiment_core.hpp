@@ -108,8 +108,9 @@ class ExperimentCore {
  public:
   explicit ExperimentCore(std::string experiment_id, ExperimentLimits limits = {});
 
-  /// Takes in a stored event; afterwards `on_started` goes on from there. `history` gets what the tuner must be told.
-  void replay(const pb::Event& event, ExperimentEffects* history);
+  /// Takes in a stored event; afterwards `on_started` goes on from there. `history` gets the trials that the tuner
+  /// must be told, in order of their end.
+  void replay(const pb::Event& event, std::vector<Trial>* history);
   /// Time spent in RUNNING as it was last written down.
   void restore_running_ms(std::int64_t running_ms);
 

@@ -109,7 +109,7 @@ void ExperimentCore::apply(const pb::Event& event) {
   }
 }
 
-void ExperimentCore::replay(const pb::Event& event, ExperimentEffects* history) {
+void ExperimentCore::replay(const pb::Event& event, std::vector<Trial>* history) {
   std::optional<Trial> ended;
   if (event.has_trial_ended() && history != nullptr) {
     const auto& end = event.trial_ended();
@@ -125,12 +125,12 @@ void ExperimentCore::replay(const pb::Event& event, ExperimentEffects* history) 
   }
   if (event.has_warm_started() && history != nullptr)
     for (auto& trial : warm_trials(event.warm_started()))
-      history->push_back(TellEnded{std::move(trial)});
+      history->push_back(std::move(trial));
   apply(event);
   replayed_ = true;
   running_ms_ = std::max(running_ms_, event.running_ms());
   if (ended)
-    history->push_back(TellEnded{std::move(*ended)});
+    history->push_back(std::move(*ended));
 }
 
 void ExperimentCore::restore_running_ms(std::int64_t running_ms) {

@@ -38,6 +38,8 @@ using TunerActor = caf::typed_actor<
     caf::result<void>(TrialBegan),
     // A trial has ended.
     caf::result<void>(TrialOver),
+    // After a replay, first of all: the trials that have ended.
+    caf::result<void>(TrialsBefore),
     // A running trial has a new intermediate result.
     caf::result<void>(Measured),
     // Its experiment came to rest, or goes on: a program needs to run only in between.

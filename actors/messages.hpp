@@ -40,6 +40,10 @@ struct TrialBegan {
 struct TrialOver {
   Trial trial;
 };
+/// What ended before a replay, in order: one message, as there may be a hundred thousand.
+struct TrialsBefore {
+  std::vector<Trial> trials;
+};
 struct Measured {
   Sequence sequence = 0;
   std::int32_t attempt = 0;

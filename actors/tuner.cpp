@@ -27,6 +27,10 @@ TunerActor::behavior_type TunerState::make_behavior() {
           running_.push_back(std::move(began.trial));
       },
       [this](TrialOver& over) { tell(over.trial); },
+      [this](TrialsBefore& before) {
+        for (auto& ended : before.trials)
+          tell(ended);
+      },
       [this](const Measured& measured) {
         if (auto* trial = find(measured.sequence))
           assess(*trial, measured);

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -106,6 +107,10 @@ class StoreReader {
   /// Events in order; of one trial where `sequence` is given (with those of the whole experiment left out).
   virtual Result<std::vector<StoredEvent>> events(const std::string& experiment_id,
                                                   std::optional<Sequence> sequence = {}) = 0;
+  /// Calls `visit` with each event of the experiment, in order, on the caller's thread. None is kept: a fold over the
+  /// events of 100,000 trials needs the memory of a few thousand. What `visit` throws becomes an error.
+  virtual Result<void> for_each_event(const std::string& experiment_id,
+                                      const std::function<void(const pb::Event&)>& visit) = 0;
   virtual Result<std::vector<pb::SecretDocument>> secrets(const std::string& experiment_id) = 0;
   /// Bytes that the experiment's rows take (an estimate that is kept up to date, for its quota).
   virtual Result<std::int64_t> stored_bytes(const std::string& experiment_id) = 0;

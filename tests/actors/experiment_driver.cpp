@@ -183,7 +183,7 @@ Words ExperimentDriver::did(Result<ExperimentEffects> effects) {
   return did(std::move(*effects));
 }
 
-ExperimentCore ExperimentDriver::replayed(ExperimentEffects* history) const {
+ExperimentCore ExperimentDriver::replayed(std::vector<Trial>* history) const {
   ExperimentCore again("small-abcde");
   for (const auto& event : events)
     again.replay(event, history);
@@ -264,12 +264,12 @@ Words ExperimentDriver::next() {
 }
 
 Words ExperimentDriver::restart(bool resume) {
-  ExperimentEffects history;
+  std::vector<Trial> history;
   core = replayed(&history);
   auto words = did(core.on_started(moment(), resume));
   Words all;
-  for (const auto& effect : history)
-    all.push_back(word_of(effect));
+  for (const auto& trial : history)
+    all.push_back(word_of(TellEnded{trial}));
   all.insert(all.end(), words.begin(), words.end());
   return all;
 }

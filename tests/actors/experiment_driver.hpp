@@ -49,7 +49,7 @@ class ExperimentDriver {
   Words did(Result<ExperimentEffects> effects);
   Moment moment() const;
   /// A core that has read what was appended: what a restart would give.
-  ExperimentCore replayed(ExperimentEffects* history = nullptr) const;
+  ExperimentCore replayed(std::vector<Trial>* history = nullptr) const;
   /// Goes on with a replayed core, as after a crash; what was told to the old one alone is forgotten.
   Words restart(bool resume);
 

@@ -232,6 +232,16 @@ class MemoryReader final : public StoreReader {
     return (*found)->events;
   }
 
+  Result<void> for_each_event(const std::string& id,
+                              const std::function<void(const pb::Event&)>& visit) override {
+    auto found = find(id);
+    if (!found)
+      return tl::unexpected(found.error());
+    for (const auto& stored : (*found)->events)
+      visit(stored.event);
+    return {};
+  }
+
   Result<std::vector<pb::SecretDocument>> secrets(const std::string& id) override {
     auto found = database_->secrets.find(id);
     return found == database_->secrets.end() ? std::vector<pb::SecretDocument>() : found->second;

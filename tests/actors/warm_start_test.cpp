@@ -76,11 +76,11 @@ TEST_CASE("a warm start is stored with the submission and told before the first 
   one.run_trial(0);
   one.result(0, 1, "Succeeded", 0.5);
   CHECK(one.core.phase() == pb::PHASE_DONE);
-  ExperimentEffects history;
+  std::vector<Trial> history;
   one.replayed(&history);
   Words told;
-  for (const auto& effect : history)
-    told.push_back(word_of(effect));
+  for (const auto& trial : history)
+    told.push_back(word_of(TellEnded{trial}));
   CHECK(told ==
         Words{"tell succeeded -1 = 0.09", "tell succeeded -2 = 0.04", "tell succeeded 0 = 0.5"});
 }

@@ -228,6 +228,9 @@ TEST_CASE("a damaged row is a loss that names it, not a wrong answer", "[store]"
   auto events = read->events("a-11111");
   CHECK(events.error().code == ErrorCode::data_loss);
   CHECK_THAT(events.error().message, Catch::Contains("event 2"));
+  auto folded = read->for_each_event("a-11111", [](const pb::Event&) {});
+  CHECK(folded.error().code == ErrorCode::data_loss);
+  CHECK_THAT(folded.error().message, Catch::Contains("event 2"));
   CHECK(read->trials("a-11111").error().code == ErrorCode::data_loss);
   CHECK(read->reports("a-11111", 0, pb::REPORT_KIND_UNSPECIFIED).error().code ==
         ErrorCode::data_loss);

@@ -105,6 +105,47 @@ TEST_CASE("events come back in order, whole or of one trial", "[store]") {
   CHECK(value(store.read->events("b-22222")).size() == 2);
 }
 
+TEST_CASE("a fold over the events sees each once, in order, however many", "[store]") {
+  const Sequence trials = GENERATE(0, 1, 999, 1000, 5000);  // some end with a batch of rows
+  CAPTURE(trials);
+  Store store;
+  std::vector<pb::Event> written{submitted("a")};
+  for (Sequence n = 0; n < trials; ++n) {
+    written.push_back(created(n));
+    written.push_back(launched(n));
+  }
+  store.commit({append("a-11111", written), append("b-22222", {submitted("b")})});
+  std::size_t seen = 0;
+  bool alike = true;
+  value(store.read->for_each_event("a-11111", [&](const pb::Event& event) {
+    alike = alike && seen < written.size() &&
+            event.SerializeAsString() == written[seen].SerializeAsString();
+    ++seen;
+  }));
+  CHECK(seen == written.size());
+  CHECK(alike);
+  CHECK(store.read->for_each_event("none", [](const pb::Event&) {}).error().code ==
+        ErrorCode::not_found);
+}
+
+TEST_CASE("a fold that fails on the way is an error, and the reader reads on", "[store]") {
+  Store store;
+  std::vector<pb::Event> written{submitted("a")};
+  for (Sequence n = 0; n < 20'000; ++n)
+    written.push_back(created(n));
+  store.commit({append("a-11111", written)});
+  const int last = GENERATE(1, 2500);  // in the first batch, and while rows are read ahead
+  int seen = 0;
+  auto folded = store.read->for_each_event("a-11111", [&](const pb::Event&) {
+    if (++seen == last)
+      throw std::out_of_range("no such trial");
+  });
+  REQUIRE_FALSE(folded);
+  CHECK_THAT(folded.error().message, Catch::Contains("no such trial"));
+  CHECK(seen == last);
+  CHECK(value(store.read->events("a-11111")).size() == written.size());
+}
+
 TEST_CASE("an experiment is found by ID, and by name as the newest of it", "[store]") {
   Store store;
   store.commit({append("a-11111", {submitted("a")}), append("a-22222", {submitted("a")}),
