@@ -177,11 +177,13 @@ class ContainerReader {
       if (member.value.is_null())
         continue;
       if (member.key == "cpu")
-        out.set_cpu(cpu(member.value, member_path));
+        out.set_cpu(amount(member.value, member_path));
       else if (member.key == "memory")
         out.set_memory_bytes(memory(member.value, member_path));
       else if (member.key.ends_with("/gpu"))
         out.set_gpus(out.gpus() + gpus(member.value, member_path));
+      else if (is_extended(member.key))
+        (*out.mutable_others())[member.key] = amount(member.value, member_path);
       else if (auto nearest = misspelt(member.key))
         reader_.error(member.key_place, member_path, "unknown; did you mean '" + *nearest + "'?");
     }
@@ -192,6 +194,11 @@ class ContainerReader {
     static constexpr std::array<std::string_view, 3> ours = {"cpu", "memory", "nvidia.com/gpu"};
     bool is_prefixed = key.find('/') != std::string_view::npos && !key.starts_with("nvidia");
     return is_prefixed || key.starts_with("hugepages") ? std::nullopt : nearest_name(key, ours);
+  }
+
+  /// What a cluster's administrator has named; the rest (ephemeral-storage, hugepages-2Mi) is Kubernetes' own.
+  static bool is_extended(std::string_view key) {
+    return key.find('/') != std::string_view::npos && !misspelt(key);
   }
 
   template <class Read>
@@ -206,7 +213,7 @@ class ContainerReader {
     return result.value_or(0);
   }
 
-  double cpu(const Node& node, const std::string& path) {
+  double amount(const Node& node, const std::string& path) {
     return quantity(node, path, read_quantity);
   }
 
@@ -243,6 +250,12 @@ class ContainerReader {
     check(limits.cpu() > 0 && requests.cpu() > limits.cpu(), "cpu");
     check(limits.memory_bytes() > 0 && requests.memory_bytes() > limits.memory_bytes(), "memory");
     check(limits.gpus() > 0 && requests.gpus() > limits.gpus(), "nvidia.com/gpu");
+    for (const auto& [name, limit] : limits.others()) {
+      auto& asked = (*requests.mutable_others())[name];
+      check(asked > limit, name);
+      if (asked <= 0)
+        asked = limit;
+    }
     if (requests.cpu() <= 0)
       requests.set_cpu(limits.cpu());
     if (requests.memory_bytes() == 0)

@@ -40,6 +40,7 @@ class PodReader {
     task_.set_termination_grace_period_ms(
         static_cast<std::int32_t>(grace.value_or(grace_seconds_default) * 1000));
     user_of(pod, kubernetes::pod_security_context());
+    node_selector(pod);
     volumes(pod);
     containers(pod);
     init_containers(pod);
@@ -53,6 +54,16 @@ class PodReader {
     Fields context(reader_, *node, fields.path_of("securityContext"), known);
     if (auto user = context.whole("runAsUser", 0, user_id_max))
       task_.set_run_as_user(*user);
+  }
+
+  void node_selector(const Fields& pod) {
+    const auto* node = pod.find("nodeSelector");
+    if (node == nullptr)
+      return;
+    Fields fields(reader_, *node, pod.path_of("nodeSelector"), {}, Unknown::is_accepted);
+    for (const auto& member : node->members)
+      if (auto text = read_text(reader_, member.value, fields.path_of(member.key)))
+        (*task_.mutable_node_selector())[member.key] = *text;
   }
 
   void volumes(const Fields& pod) {

@@ -108,6 +108,35 @@ TEST_CASE("resources are read, and a limit alone is also the request", "[config]
         std::vector<std::string>{"com/gpu: must be a whole number of GPUs, not 1.5"});
 }
 
+TEST_CASE("resources that a cluster has named are read, and Kubernetes' own are not", "[config]") {
+  auto container = container_of(with_container(
+      "                resources:\n"
+      "                  limits: {rdma/hca: 2, example.com/slots: 4, ephemeral-storage: 1Gi}\n"
+      "                  requests: {example.com/slots: 500m, example.com/seats: 1}\n"));
+  const auto& requests = container.requests().others();
+  CHECK(std::map<std::string, double>(requests.begin(), requests.end()) ==
+        std::map<std::string, double>{
+            {"rdma/hca", 2}, {"example.com/slots", 0.5}, {"example.com/seats", 1}});
+  CHECK(
+      messages(with_container(
+                   "                resources: {limits: {rdma/hca: 1}, requests: {rdma/hca: 2}}\n"))
+          .back() == "rdma/hca: must not exceed limits.rdma/hca");
+  CHECK(messages(with_container("                resources: {limits: {rdma/hca: -1}}\n")).back() ==
+        "rdma/hca: must not be negative, as '-1' is");
+  CHECK(messages(with_container("                resources: {limits: {nvidia.com/gpus: 1}}\n"))
+            .back()
+            .find("did you mean 'nvidia.com/gpu'?") != std::string::npos);
+}
+
+TEST_CASE("the labels of the node where a task runs are read", "[config]") {
+  auto spec = spec_of(with_container("", "            nodeSelector: {disk: ssd, zone: \"1\"}\n"));
+  const auto& labels = spec.training_config().tasks(0).node_selector();
+  CHECK(std::map<std::string, std::string>(labels.begin(), labels.end()) ==
+        std::map<std::string, std::string>{{"disk", "ssd"}, {"zone", "1"}});
+  CHECK(messages(with_container("", "            nodeSelector: [ssd]\n")).size() == 2);
+  CHECK(messages(with_container("", "            nodeSelector: {disk: [ssd]}\n")).size() == 2);
+}
+
 TEST_CASE("volumes of every kind are read", "[config]") {
   auto text = with_container(
       "                volumeMounts:\n"
