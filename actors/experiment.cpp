@@ -198,6 +198,8 @@ Result<ExperimentEffects> ExperimentState::carry_out(std::uint64_t number,
         effects->push_back(Answer{number});
       return effects;
     }
+    case pb::ControlRequest::kListNodes:  // not an experiment's
+    case pb::ControlRequest::kDrain:
     case pb::ControlRequest::WHAT_NOT_SET: break;
   }
   return fail(ErrorCode::invalid_argument, "the request says nothing that this version knows");
