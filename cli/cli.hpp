@@ -55,6 +55,7 @@ void add_logs(CLI::App& app, Common& common, int& exit_code);
 void add_commands(CLI::App& app, Common& common,
                   int& exit_code);  // apply stop pause delete edit enqueue
 void add_files(CLI::App& app, Common& common, int& exit_code);  // validate algorithms tuner-stdio
+void add_token(CLI::App& app, Common& common, int& exit_code);  // token create
 void add_doctor(CLI::App& app, Common& common, int& exit_code);
 void add_completion(CLI::App& app, Common& common, int& exit_code);  // completion version
 

@@ -18,8 +18,8 @@ namespace {
 class Program {
  public:
   Program() {
-    for (Verb add :
-         {add_run, add_queries, add_logs, add_commands, add_files, add_doctor, add_completion})
+    for (Verb add : {add_run, add_queries, add_logs, add_commands, add_files, add_token, add_doctor,
+                     add_completion})
       add(app_, common_, exit_code_);
   }
 
