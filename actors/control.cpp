@@ -1,5 +1,6 @@
 #include "actors/control.hpp"
 
+#include <algorithm>
 #include <unordered_set>
 
 #include "actors/log.hpp"
@@ -27,6 +28,46 @@ std::string id_in(const pb::ControlRequest& request) {
     case pb::ControlRequest::kEdit: return request.edit().experiment_id();
     default: return "";
   }
+}
+
+/// One line of `get nodes`: what placement counts, and what the node's agent said of itself.
+pb::NodeSummary summary_of(const NodeView& view, const pb::ControlResponse& heard) {
+  pb::NodeSummary summary;
+  for (const auto& node : heard.nodes())
+    if (node.node().name() == view.capacity.name)
+      summary = node;
+  if (!summary.has_node()) {  // the head's own machine
+    summary.mutable_node()->set_name(view.capacity.name);
+    summary.mutable_node()->set_cpu(view.capacity.cpu);
+    summary.mutable_node()->set_memory_bytes(view.capacity.memory_bytes);
+    *summary.mutable_node()->mutable_gpus() = {view.capacity.gpus.begin(),
+                                               view.capacity.gpus.end()};
+    summary.set_state("Ready");
+  }
+  summary.set_cpu_free(view.cpu_free);
+  summary.set_memory_free(view.memory_free_bytes);
+  *summary.mutable_gpus_free() = {view.gpus_free.begin(), view.gpus_free.end()};
+  summary.clear_running();
+  for (const auto& [experiment, sequence] : view.trials) {
+    auto* running = summary.add_running();
+    running->set_experiment_id(experiment);
+    running->set_sequence(sequence);
+  }
+  return summary;
+}
+
+pb::ControlResponse summaries_of(const std::vector<NodeView>& views,
+                                 const pb::ControlResponse& heard) {
+  pb::ControlResponse response;
+  std::set<std::string> placed_on;
+  for (const auto& view : views) {
+    *response.add_nodes() = summary_of(view, heard);
+    placed_on.insert(view.capacity.name);
+  }
+  for (const auto& node : heard.nodes())
+    if (placed_on.count(node.node().name()) == 0)
+      *response.add_nodes() = node;  // it has not joined this head yet
+  return response;
 }
 
 /// Intermediate results of ended trials, which an assessor is told again.
@@ -74,6 +115,10 @@ ControlState::ControlState(ControlActor::pointer self, ControlContext context)
 ControlActor::behavior_type ControlState::make_behavior() {
   return {
       [this](pb::ControlRequest& request) { return handle(request); },
+      [this](pb::NodeFrame& frame) {
+        if (context_.nodes)
+          compat::send(self_, context_.nodes, NodeSaid{std::move(frame), self_->current_sender()});
+      },
       [this](const DiskFull& told) {
         for (auto& [id, experiment] : experiments_)
           compat::send(self_, experiment, told);
@@ -94,6 +139,10 @@ caf::result<pb::ControlResponse> ControlState::handle(pb::ControlRequest& reques
     return pb::ControlResponse();
   if (request.has_submit())
     return submit(request);
+  if (request.has_list_nodes())
+    return list_nodes();
+  if (request.has_drain())
+    return drain(std::move(request));
   auto id = id_in(request);
   if (request.has_command() && request.command().verb() == "delete")
     return remove(id);
@@ -143,6 +192,38 @@ void ControlState::look_for_rest() {
     return;
   looking_ = true;
   compat::delayed_send(self_, ControlActor(self_), context_.put_away_after, atom::tick_v);
+}
+
+caf::result<pb::ControlResponse> ControlState::drain(pb::ControlRequest request) {
+  if (!context_.nodes)
+    return error_response({ErrorCode::failed_precondition,
+                           "this server has no nodes on other machines; start it with --listen"});
+  auto promise = self_->make_response_promise<pb::ControlResponse>();
+  compat::request(self_, context_.nodes, request_timeout, std::move(request))
+      .then([promise](
+                pb::ControlResponse& response) mutable { promise.deliver(std::move(response)); },
+            [promise](caf::error& error) mutable { promise.deliver(std::move(error)); });
+  return promise;
+}
+
+/// Placement knows what is free, the nodes actor who was heard of when.
+caf::result<pb::ControlResponse> ControlState::list_nodes() {
+  auto promise = std::make_shared<Response>(self_->make_response_promise<pb::ControlResponse>());
+  auto failed = [promise](caf::error& error) { promise->deliver(std::move(error)); };
+  auto answer = [this, promise, failed](const pb::ControlResponse& heard) {
+    compat::request(self_, context_.experiment.placement, request_timeout, atom::nodes_v)
+        .then([heard, promise](
+                  const NodeViews& views) { promise->deliver(summaries_of(views.nodes, heard)); },
+              failed);
+  };
+  if (!context_.nodes) {
+    answer({});
+    return *promise;
+  }
+  pb::ControlRequest list;
+  list.mutable_list_nodes();
+  compat::request(self_, context_.nodes, request_timeout, std::move(list)).then(answer, failed);
+  return *promise;
 }
 
 /// A server that stays would otherwise keep all that it ever ran in memory. What was at rest at two looks, by what is

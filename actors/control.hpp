@@ -28,6 +28,7 @@ struct ControlContext {
   /// Trials of another experiment: of that space too?
   std::function<Result<void>(const pb::ExperimentSpec&, const pb::WarmStarted&)> check_warm_start;
   std::function<Result<void>(const std::string& experiment_id)> remove_folders;
+  NodesActor nodes;           ///< of other machines; null: there are none
   std::uint64_t id_seed = 0;  ///< of experiment IDs
   /// An experiment that is at rest is put away after so long to twice that; whoever speaks to it then replays it.
   std::chrono::milliseconds put_away_after{60000};
@@ -53,6 +54,8 @@ class ControlState {
   /// Hands a request on to an experiment, and knows while it is under way.
   caf::result<pb::ControlResponse> hand_on(const ExperimentActor& experiment,
                                            pb::ControlRequest request);
+  caf::result<pb::ControlResponse> list_nodes();
+  caf::result<pb::ControlResponse> drain(pb::ControlRequest request);
   void look_for_rest();
   void put_away();
   void forget(const std::string& id);

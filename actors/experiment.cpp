@@ -298,8 +298,7 @@ void ExperimentState::act(ExperimentEffect& effect) {
         } else if constexpr (std::is_same_v<Effect, StopAttempt>) {
           stop(x);
         } else if constexpr (std::is_same_v<Effect, Release>) {
-          for (auto& [node, agent] : context_.agents)
-            compat::send(self_, agent, ReleaseAttempt{x.key});
+          compat::send(self_, context_.attempts, ReleaseAttempt{x.key});
         } else if constexpr (std::is_same_v<Effect, Touch>) {
           compat::send(self_, context_.store,
                        Write{0, TouchRunningTime{core_->id(), x.running_ms}});
@@ -313,15 +312,14 @@ void ExperimentState::act(ExperimentEffect& effect) {
 void ExperimentState::launch(Launch& effect) {
   for (const auto& secret : secrets_)
     *effect.plan.add_secrets() = secret;
-  auto agent = context_.agents.find(effect.node);
-  if (agent == context_.agents.end())
-    agent = context_.agents.begin();  // the node has another name now
-  compat::send(self_, agent->second, LaunchAttempt{std::move(effect.plan), effect.adopt});
+  compat::send(self_, context_.attempts,
+               LaunchAttempt{std::move(effect.plan), effect.adopt, std::move(effect.node),
+                             caf::actor_cast<caf::strong_actor_ptr>(self_)});
 }
 
 void ExperimentState::stop(StopAttempt& effect) {
-  for (auto& [node, agent] : context_.agents)
-    compat::send(self_, agent, StopAttemptRequest{effect.key, effect.reason, effect.hurry});
+  compat::send(self_, context_.attempts,
+               StopAttemptRequest{effect.key, effect.reason, effect.hurry});
 }
 
 void ExperimentState::answer(std::uint64_t request, pb::ControlResponse response) {

@@ -18,8 +18,8 @@ struct ExperimentContext {
   StoreActor store;
   MetricsSinkActor sink;
   PlacementActor placement;
-  std::map<std::string, NodeAgentActor> agents;  ///< by node name
-  std::function<std::int64_t()> wall_ms;         ///< for people
+  AttemptsActor attempts;
+  std::function<std::int64_t()> wall_ms;  ///< for people
   MakeAlgorithms make_algorithms;
   std::function<std::string(const std::string& experiment_id)> folder_of;  ///< may be empty
   Watcher watcher;                                                         ///< may be empty

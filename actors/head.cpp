@@ -116,14 +116,23 @@ Head spawn_head(caf::actor_system& system, HeadOptions options) {
   head.store = spawn_store(system, options.writer, on_disk, options.detached, options.store_limits);
   head.sink = compat::spawn_state<MetricsSinkActor, MetricsSinkState>(system, false, head.store);
   head.placement = compat::spawn_state<PlacementActor, PlacementState>(
-      system, false, std::vector<NodeCapacity>{options.node});
-  head.agent = compat::spawn_state<NodeAgentActor, NodeAgentState>(
-      system, options.detached, options.launcher, head.sink, options.agent_limits);
+      system, false,
+      options.launcher ? std::vector<NodeCapacity>{options.node} : std::vector<NodeCapacity>());
+  if (options.launcher)
+    head.agent = compat::spawn_state<NodeAgentActor, NodeAgentState>(
+        system, options.detached, options.launcher, ReportsActor(head.sink), options.agent_limits);
+  auto entropy = [] { return static_cast<std::uint64_t>(std::random_device{}()); };
+  if (options.cluster)
+    head.nodes = compat::spawn_state<NodesActor, NodesState>(
+        system, false,
+        NodesContext{head.sink, head.placement, head.agent, options.node.name, *options.cluster,
+                     options.id_seed != 0 ? options.id_seed : entropy() << 32 | entropy()});
   ControlContext context;
   context.experiment.store = head.store;
   context.experiment.sink = head.sink;
   context.experiment.placement = head.placement;
-  context.experiment.agents.emplace(options.node.name, head.agent);
+  context.experiment.attempts = head.nodes ? AttemptsActor(head.nodes) : AttemptsActor(head.agent);
+  context.nodes = head.nodes;
   context.experiment.wall_ms = options.wall_ms ? options.wall_ms : system_wall_ms;
   auto table = options.algorithms ? options.algorithms : std::make_shared<const AlgorithmTable>();
   context.experiment.make_algorithms =
@@ -144,7 +153,7 @@ Head spawn_head(caf::actor_system& system, HeadOptions options) {
   context.remove_folders = options.remove_folders
                                ? options.remove_folders
                                : [](const std::string&) -> Result<void> { return {}; };
-  context.id_seed = options.id_seed != 0 ? options.id_seed : std::random_device{}();
+  context.id_seed = options.id_seed != 0 ? options.id_seed : entropy();
   *control = compat::spawn_state<ControlActor, ControlState>(system, false, std::move(context));
   head.control = *control;
   return head;
@@ -155,8 +164,10 @@ void Head::shut_down(caf::actor_system& system) {
   compat::anon_send(control, atom::shut_down_v);
   self->wait_for(control);
   for (const auto& actor :
-       {caf::actor_cast<caf::actor>(agent), caf::actor_cast<caf::actor>(placement),
-        caf::actor_cast<caf::actor>(sink)}) {
+       {caf::actor_cast<caf::actor>(nodes), caf::actor_cast<caf::actor>(agent),
+        caf::actor_cast<caf::actor>(placement), caf::actor_cast<caf::actor>(sink)}) {
+    if (!actor)
+      continue;
     self->send_exit(actor, caf::exit_reason::user_shutdown);
     self->wait_for(actor);
   }

@@ -5,6 +5,7 @@
 
 #include "actors/control.hpp"
 #include "actors/node_agent.hpp"
+#include "actors/nodes.hpp"
 #include "actors/placement_core.hpp"
 #include "actors/store.hpp"
 #include "tuner/algorithms.hpp"
@@ -14,8 +15,10 @@ namespace autotune {
 struct HeadOptions {
   std::shared_ptr<StoreWriter> writer;
   OpenReader open_reader;
-  std::shared_ptr<Launcher> launcher;
-  NodeCapacity node;                      ///< this machine
+  std::shared_ptr<Launcher> launcher;  ///< null: no trials run on this machine
+  NodeCapacity node;                   ///< this machine
+  /// Null: this machine alone. Else agents of other machines may join, where its owner publishes `Head::control`.
+  std::optional<ClusterLimits> cluster;
   Watcher watcher;                        ///< may be empty
   std::function<std::int64_t()> wall_ms;  ///< empty: the system's clock
   std::function<Result<void>(const std::string& experiment_id)> remove_folders;  ///< may be empty
@@ -38,7 +41,8 @@ struct Head {
   StoreActor store;
   MetricsSinkActor sink;
   PlacementActor placement;
-  NodeAgentActor agent;
+  NodeAgentActor agent;  ///< null: no trials run on this machine
+  NodesActor nodes;      ///< null: there are no others
 
   /// Ends all actors; what was accepted by the store is written first.
   void shut_down(caf::actor_system& system);

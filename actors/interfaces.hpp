@@ -21,6 +21,11 @@ using StoreActor = caf::typed_actor<
     // Write what has gathered, then end.
     caf::result<void>(atom::shut_down)>;
 
+/// Where supervisors send reports: the metrics sink, or the uplink to a head that has it.
+using ReportsActor = caf::typed_actor<
+    // Make these durable; ReportsStored comes back when they are.
+    caf::result<void>(pb::ReportsMessage)>;
+
 /// The METRICS SINK actor: batches of reports to the store, acknowledged.
 using MetricsSinkActor = caf::typed_actor<
     // An experiment wants to hear of its stored reports.
@@ -83,6 +88,15 @@ using TrialSupervisorActor = caf::typed_actor<
     // INTERNAL: time passed.
     caf::result<void>(atom::tick)>;
 
+/// Where experiments have attempts run: the node agent of this machine, or the nodes of a cluster.
+using AttemptsActor = caf::typed_actor<
+    // Run (or find) this attempt.
+    caf::result<void>(LaunchAttempt),
+    // End it.
+    caf::result<void>(StopAttemptRequest),
+    // Its result is durable.
+    caf::result<void>(ReleaseAttempt)>;
+
 /// The NODE AGENT actor: this machine's launcher and trial supervisors.
 using NodeAgentActor = caf::typed_actor<
     // From an experiment: run (or find) this attempt.
@@ -97,6 +111,8 @@ using NodeAgentActor = caf::typed_actor<
     caf::result<void>(StopReplica),
     // From a supervisor.
     caf::result<void>(ReadReports),
+    // From the uplink: what runs here may go on for so long.
+    caf::result<void>(RenewLease),
     // INTERNAL: the launcher has news.
     caf::result<void>(atom::poll),
     // INTERNAL: the next launch that waits may have its turn.
@@ -136,15 +152,63 @@ using StorageMeterActor = caf::typed_actor<
     // INTERNAL: measure now, and again later.
     caf::result<void>(atom::tick)>;
 
+/// The NODES actor: the agents of other machines, as the experiments and placement see them.
+using NodesActor = caf::typed_actor<
+    // From an experiment: run (or find) this attempt.
+    caf::result<void>(LaunchAttempt),
+    // From an experiment: end it.
+    caf::result<void>(StopAttemptRequest),
+    // From an experiment: its result is durable.
+    caf::result<void>(ReleaseAttempt),
+    // From control: what an agent said.
+    caf::result<void>(NodeSaid),
+    // From the metrics sink: the oldest reports that were handed to it are durable.
+    caf::result<void>(ReportsStored),
+    // From control: list_nodes and drain.
+    caf::result<pb::ControlResponse>(pb::ControlRequest),
+    // INTERNAL: time passed.
+    caf::result<void>(atom::tick)>;
+
+/// What other machines see of control: command lines and agents.
+using ControlEndpoint = caf::typed_actor<
+    // Submit, command, enqueue, edit, ping, list_nodes, drain.
+    caf::result<pb::ControlResponse>(pb::ControlRequest),
+    // From the uplink of an agent.
+    caf::result<void>(pb::NodeFrame)>;
+
 /// The CONTROL actor: the endpoint. Submit, command, query; another CAF system can talk to it.
 using ControlActor = caf::typed_actor<
-    // Submit, command, enqueue, edit, ping.
+    // Submit, command, enqueue, edit, ping, list_nodes, drain.
     caf::result<pb::ControlResponse>(pb::ControlRequest),
+    // From the uplink of an agent on another machine.
+    caf::result<void>(pb::NodeFrame),
     // From the store: room on the disk went or came back.
     caf::result<void>(DiskFull),
     // INTERNAL: put away what is at rest.
     caf::result<void>(atom::tick),
     // Everything ends in order.
     caf::result<void>(atom::shut_down)>;
+
+/// The UPLINK actor: an agent's line to its head; to supervisors it is their experiment and their metrics sink.
+using UplinkActor = caf::typed_actor<
+    // Once: the agent whose line this is.
+    caf::result<void>(ServeNode),
+    // From the connector: the head was found, or not.
+    caf::result<void>(HeadFound),
+    // From the head.
+    caf::result<void>(pb::NodeFrame),
+    // From a supervisor: its attempt started, restarted a replica, ...
+    caf::result<void>(pb::AttemptNews),
+    // From a supervisor: its attempt ended.
+    caf::result<void>(pb::AttemptResult),
+    // From a supervisor: store these and tell me.
+    caf::result<void>(pb::ReportsMessage),
+    // INTERNAL: time for a heartbeat.
+    caf::result<void>(atom::tick)>;
+
+/// The CONNECTOR actor: looks for the head.
+using ConnectorActor = caf::typed_actor<
+    // From the uplink: look for it until it is found.
+    caf::result<void>(atom::poll)>;
 
 }  // namespace autotune

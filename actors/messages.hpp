@@ -12,6 +12,7 @@
 #include "actors/experiment_core.hpp"
 #include "actors/supervisor_core.hpp"
 #include "launchers/launcher.hpp"
+#include "messages/cluster.pb.h"
 #include "messages/node.pb.h"
 #include "messages/result.hpp"
 #include "store/store.hpp"
@@ -125,6 +126,8 @@ struct NodeViews {
 struct LaunchAttempt {
   pb::AttemptPlan plan;
   bool adopt = false;
+  std::string node;                  ///< where it is to run
+  caf::strong_actor_ptr experiment;  ///< who is told what becomes of it
 };
 struct StopAttemptRequest {
   AttemptKey key;
@@ -149,6 +152,25 @@ struct ReportsRead {
 /// From the sink to a supervisor.
 struct ReportsStored {
   std::size_t count = 0;
+};
+
+/// To the node agent: its head lets what runs there go on for so long, from now.
+struct RenewLease {
+  std::chrono::milliseconds lease{0};
+};
+/// To the nodes actor: a message of an agent, and by whom it is answered.
+struct NodeSaid {
+  pb::NodeFrame frame;
+  caf::strong_actor_ptr uplink;
+};
+/// To the uplink: whose line it is.
+struct ServeNode {
+  caf::strong_actor_ptr agent;
+};
+/// To the uplink: the head's control, or why it was not found.
+struct HeadFound {
+  caf::strong_actor_ptr head;
+  std::string why_not;
 };
 
 /// To the sink: this experiment wants to hear of its stored reports (it has an assessor).

@@ -20,7 +20,7 @@ AttemptKey key_of(const pb::AttemptPlan& plan) {
 }  // namespace
 
 NodeAgentState::NodeAgentState(NodeAgentActor::pointer self, std::shared_ptr<Launcher> launcher,
-                               MetricsSinkActor sink, NodeAgentLimits limits)
+                               ReportsActor sink, NodeAgentLimits limits)
     : self_(self),
       launcher_(std::move(launcher)),
       sink_(std::move(sink)),
@@ -64,6 +64,7 @@ NodeAgentActor::behavior_type NodeAgentState::make_behavior() {
         schedule_wakeup();
       },
       [this](const ReadReports& wish) { read(wish); },
+      [this](const RenewLease& told) { launcher_->renew_lease(told.lease); },
       [this](atom::poll) { poll(); },
       [this](atom::next) { launch_next(); },
       [this](atom::tick) {
@@ -86,7 +87,7 @@ TrialSupervisorActor* NodeAgentState::find(const pb::ReplicaKey& key) { return f
 /// as may run at a time would stay in step for ever: all laid out by this one thread, then all started, then all ended,
 /// with cores idle in between.
 void NodeAgentState::take_in(LaunchAttempt& wish) {
-  launches_.push_back({std::move(wish), self_->current_sender()});
+  launches_.push_back(std::move(wish));
   if (launches_.size() == 1)
     compat::send(self_, NodeAgentActor(self_), atom::next_v);
 }
@@ -104,7 +105,7 @@ void NodeAgentState::launch_next() {
 /// What is said of an attempt finds it launched.
 void NodeAgentState::launch_now(const AttemptKey& key) {
   auto waits = std::find_if(launches_.begin(), launches_.end(),
-                            [&](const Launch& one) { return key_of(one.wish.plan) == key; });
+                            [&](const LaunchAttempt& one) { return key_of(one.plan) == key; });
   if (waits == launches_.end())
     return;
   auto one = std::move(*waits);
@@ -112,8 +113,7 @@ void NodeAgentState::launch_now(const AttemptKey& key) {
   launch(one);
 }
 
-void NodeAgentState::launch(Launch& one) {
-  auto& wish = one.wish;
+void NodeAgentState::launch(LaunchAttempt& wish) {
   auto key = key_of(wish.plan);
   if (auto* known = find(key)) {
     if (!wish.adopt)
@@ -133,7 +133,7 @@ void NodeAgentState::launch(Launch& one) {
   }
   auto supervisor =
       self_->spawn<caf::stateful_actor<TrialSupervisorState, TrialSupervisorActor::base>>(
-          std::move(wish.plan), NodeAgentActor(self_), std::move(one.experiment), sink_,
+          std::move(wish.plan), NodeAgentActor(self_), std::move(wish.experiment), sink_,
           limits_.supervisor);
   auto handle = caf::actor_cast<TrialSupervisorActor>(supervisor);
   supervisors_.emplace(std::move(key), handle);
@@ -188,7 +188,8 @@ void NodeAgentState::keep_ticking() {
   if (supervisors_.empty() || ticking_)
     return;
   ticking_ = true;
-  if (!lease_renewed_ || now() - *lease_renewed_ > limits_.lease / 3) {
+  if (limits_.lease.count() > 0 &&
+      (!lease_renewed_ || now() - *lease_renewed_ > limits_.lease / 3)) {
     launcher_->renew_lease(limits_.lease);
     lease_renewed_ = now();
   }

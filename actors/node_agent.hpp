@@ -13,7 +13,7 @@ namespace autotune {
 struct NodeAgentLimits {
   SupervisorLimits supervisor;
   /// A running trial whose agent is gone is ended after this: ten minutes for `run` (a suspended laptop must not
-  /// lose its trials).
+  /// lose its trials). 0: only RenewLease renews it, for an agent of another machine's head.
   std::chrono::milliseconds lease{600000};
 };
 
@@ -21,7 +21,7 @@ struct NodeAgentLimits {
 class NodeAgentState {
  public:
   NodeAgentState(NodeAgentActor::pointer self, std::shared_ptr<Launcher> launcher,
-                 MetricsSinkActor sink, NodeAgentLimits limits);
+                 ReportsActor sink, NodeAgentLimits limits);
   ~NodeAgentState();
 
   NodeAgentActor::behavior_type make_behavior();
@@ -31,14 +31,10 @@ class NodeAgentState {
   Time now() const { return self_->clock().now(); }
   TrialSupervisorActor* find(const AttemptKey& key);
   TrialSupervisorActor* find(const pb::ReplicaKey& key);
-  struct Launch {
-    LaunchAttempt wish;
-    caf::strong_actor_ptr experiment;
-  };
   void take_in(LaunchAttempt& wish);
   void launch_next();
   void launch_now(const AttemptKey& key);
-  void launch(Launch& one);
+  void launch(LaunchAttempt& wish);
   void read(const ReadReports& wish);
   void poll();
   void schedule_wakeup();
@@ -46,9 +42,9 @@ class NodeAgentState {
 
   NodeAgentActor::pointer self_;
   std::shared_ptr<Launcher> launcher_;
-  MetricsSinkActor sink_;
+  ReportsActor sink_;
   NodeAgentLimits limits_;
-  std::deque<Launch> launches_;  // wait for their turn
+  std::deque<LaunchAttempt> launches_;  // wait for their turn
   std::unordered_map<AttemptKey, TrialSupervisorActor> supervisors_;
   std::shared_ptr<std::atomic<bool>>
       poll_sent_;  // one poll message at a time, however much happens

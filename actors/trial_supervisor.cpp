@@ -4,7 +4,7 @@ namespace autotune {
 
 TrialSupervisorState::TrialSupervisorState(TrialSupervisorActor::pointer self, pb::AttemptPlan plan,
                                            NodeAgentActor agent, caf::strong_actor_ptr experiment,
-                                           MetricsSinkActor sink, SupervisorLimits limits)
+                                           ReportsActor sink, SupervisorLimits limits)
     : self_(self),
       core_(std::move(plan), limits),
       agent_(std::move(agent)),

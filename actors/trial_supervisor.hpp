@@ -10,8 +10,8 @@ namespace autotune {
 class TrialSupervisorState {
  public:
   TrialSupervisorState(TrialSupervisorActor::pointer self, pb::AttemptPlan plan,
-                       NodeAgentActor agent, caf::strong_actor_ptr experiment,
-                       MetricsSinkActor sink, SupervisorLimits limits);
+                       NodeAgentActor agent, caf::strong_actor_ptr experiment, ReportsActor sink,
+                       SupervisorLimits limits);
 
   TrialSupervisorActor::behavior_type make_behavior();
   static inline const char* name = "trial-supervisor";
@@ -24,7 +24,7 @@ class TrialSupervisorState {
   SupervisorCore core_;
   NodeAgentActor agent_;
   caf::strong_actor_ptr experiment_;
-  MetricsSinkActor sink_;
+  ReportsActor sink_;
 };
 
 }  // namespace autotune

@@ -50,6 +50,9 @@ using Verb = void (*)(CLI::App& app, Common& common, int& exit_code);
 
 void add_run(CLI::App& app, Common& common, int& exit_code);
 void add_server(CLI::App& app, Common& common, int& exit_code);
+void add_agent(CLI::App& app, Common& common, int& exit_code);
+void add_drain(CLI::App& app, Common& common, int& exit_code);
+void add_get_nodes(CLI::App& get, Common& common, int& exit_code);
 void add_queries(CLI::App& app, Common& common, int& exit_code);  // get describe best export
 void add_logs(CLI::App& app, Common& common, int& exit_code);
 void add_commands(CLI::App& app, Common& common,

@@ -16,12 +16,6 @@ std::string csv_cell(const std::string& text) {
   return out + "\"";
 }
 
-void csv_row(const std::vector<std::string>& cells, std::ostream& out) {
-  for (std::size_t i = 0; i < cells.size(); ++i)
-    out << (i == 0 ? "" : ",") << csv_cell(cells[i]);
-  out << "\r\n";
-}
-
 std::string csv_number(const std::optional<double>& x) {
   if (!x)
     return "";
@@ -77,6 +71,12 @@ const char* feasible_word(const Objective& objective, const Metrics& final_metri
 }
 
 }  // namespace
+
+void csv_row(const std::vector<std::string>& cells, std::ostream& out) {
+  for (std::size_t i = 0; i < cells.size(); ++i)
+    out << (i == 0 ? "" : ",") << csv_cell(cells[i]);
+  out << "\r\n";
+}
 
 std::vector<NamedCell> cells_of(const std::string& name, const Value& value) {
   std::vector<NamedCell> out;

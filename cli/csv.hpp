@@ -15,6 +15,9 @@ namespace autotune::cli {
 /// A column's name and a cell's text.
 using NamedCell = std::pair<std::string, std::string>;
 
+/// One line of RFC 4180.
+void csv_row(const std::vector<std::string>& cells, std::ostream& out);
+
 /// A value in the cells that it takes: strings bare, the rest as JSON, an object's members each in a column of its own
 /// (NAME/MEMBER).
 std::vector<NamedCell> cells_of(const std::string& name, const Value& value);

@@ -1,23 +1,17 @@
 #include "cli/local_server.hpp"
 
-#include <fstream>
 #include <mutex>
 #include <set>
-#include <thread>
 
-#include <spdlog/sinks/rotating_file_sink.h>
 #include <spdlog/spdlog.h>
-#include <sys/stat.h>
-#include <unistd.h>
 #include <caf/all.hpp>
 
 #include "actors/head.hpp"
+#include "actors/transport.hpp"
 #include "cli/control_socket.hpp"
-#include "launchers/gpus.hpp"
-#include "launchers/launcher_switch.hpp"
+#include "cli/identity.hpp"
+#include "cli/machine.hpp"
 #include "launchers/log_usage.hpp"
-#include "launchers/process.hpp"
-#include "launchers/simulated.hpp"
 #include "store/home_lock.hpp"
 #include "store/sqlite.hpp"
 
@@ -28,63 +22,12 @@ namespace {
 constexpr auto answer_timeout =
     std::chrono::minutes(15);  // a stop waits for the graces of all trials
 
-bool is_set(const char* name, std::string_view value) {
-  const char* given = std::getenv(name);
-  return given != nullptr && value == given;
-}
-
 /// AUTOTUNE_SYNCHRONOUS=normal trades the last commits before a power loss for speed.
 WriterOptions writer_options() {
   WriterOptions options;
   if (is_set("AUTOTUNE_SYNCHRONOUS", "normal"))
     options.synchronous = Synchronous::normal;
   return options;
-}
-
-/// This machine: cores that we may use, memory, GPUs that the user lets us see.
-NodeCapacity this_machine() {
-  NodeCapacity node;
-  char name[256] = "localhost";
-  ::gethostname(name, sizeof name - 1);
-  node.name = name;
-  node.cpu = std::max(1u, std::thread::hardware_concurrency());
-  node.memory_bytes =
-      static_cast<std::int64_t>(::sysconf(_SC_PHYS_PAGES)) * ::sysconf(_SC_PAGESIZE);
-  node.gpus = visible_gpus();
-  return node;
-}
-
-/// Logs name experiments, hosts and errors: they are their user's, also those that an older version wrote for all.
-void keep_private(const std::filesystem::path& logs) {
-  using std::filesystem::perms;
-  std::filesystem::permissions(logs, perms::owner_all);
-  for (const auto& entry : std::filesystem::directory_iterator(logs))
-    if (entry.is_regular_file())
-      std::filesystem::permissions(entry.path(), perms::owner_read | perms::owner_write);
-}
-
-Result<void> open_log(const std::filesystem::path& home, const std::string& level) {
-  constexpr std::size_t log_bytes_max = 10u << 20;
-  constexpr std::size_t log_files_max = 5;
-  try {
-    std::filesystem::create_directories(home / "logs");
-    keep_private(home / "logs");
-    spdlog::file_event_handlers handlers;
-    handlers.after_open = [](const std::string&, std::FILE* file) {
-      ::fchmod(::fileno(file), 0600);
-    };
-    auto logger = std::make_shared<spdlog::logger>(
-        "autotune", std::make_shared<spdlog::sinks::rotating_file_sink_mt>(
-                        (home / "logs" / "autotune.log").string(), log_bytes_max, log_files_max,
-                        false, handlers));
-    logger->set_level(spdlog::level::from_str(level));
-    logger->flush_on(spdlog::level::warn);
-    spdlog::set_default_logger(logger);
-  } catch (const std::exception& e) {
-    return fail(ErrorCode::resource_exhausted,
-                "cannot write logs below " + home.string() + ": " + e.what());
-  }
-  return {};
 }
 
 }  // namespace
@@ -117,26 +60,26 @@ Result<std::unique_ptr<LocalServer>> LocalServer::start(ServerOptions options) {
   if (!writer)
     return tl::unexpected(writer.error());
 
-  ProcessLauncherOptions process;
-  process.home = options.home;
-  process.base_environment = own_environment();
-  process.cgroup_per_trial = is_set("AUTOTUNE_CGROUP_PER_TRIAL", "1");
-  std::map<std::string, std::unique_ptr<Launcher>> launchers;
-  launchers.emplace("process", make_process_launcher(std::move(process)));
-  launchers.emplace("simulated", std::make_unique<SimulatedLauncher>());
-
   configure_types();
   auto impl = std::make_unique<Impl>(std::move(*lock));
   // Actors share few cores with the trials: work sharing sleeps where work stealing polls, and a second thread is
   // there for a tuner that computes for a while; each one more costs wake-ups.
   impl->config.set("caf.scheduler.policy", std::string("sharing"));
   impl->config.set("caf.scheduler.max-threads", std::size_t{2});
+  if (options.listen) {
+    auto identity = head_identity(options.home);
+    if (!identity)
+      return tl::unexpected(identity.error());
+    configure_transport(impl->config, *identity);
+  }
   impl->system = std::make_unique<caf::actor_system>(impl->config);
   HeadOptions head;
   head.writer = std::move(*writer);
   head.open_reader = [path = database_path(options.home)] { return open_reader(path); };
-  head.launcher = std::make_shared<LauncherSwitch>(std::move(launchers));
+  if (options.runs_trials)
+    head.launcher = launchers_of(options.home, LeaseClockKind::monotonic);
   head.node = this_machine();
+  head.cluster = options.cluster;
   head.watcher = std::move(options.watcher);
   head.remove_folders = [home = options.home](const std::string& id) -> Result<void> {
     std::error_code code;
@@ -203,6 +146,10 @@ Result<pb::ControlResponse> LocalServer::ask(pb::ControlRequest request) {
     impl_->touched.insert(answer->experiment_id());
   }
   return answer;
+}
+
+Result<std::uint16_t> LocalServer::publish(const HostPort& address) {
+  return publish_control(*impl_->system, impl_->head.control, address.host, address.port);
 }
 
 bool LocalServer::has_touched(const std::string& experiment_id) const {

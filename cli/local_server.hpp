@@ -3,11 +3,14 @@
 
 #include <filesystem>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "actors/control.hpp"
+#include "actors/nodes_core.hpp"
 #include "messages/node.pb.h"
 #include "messages/result.hpp"
+#include "store/join_tokens.hpp"
 
 namespace autotune::cli {
 
@@ -16,6 +19,10 @@ struct ServerOptions {
   std::string command;  ///< what holds the home, for whoever is refused
   Watcher watcher;
   std::string log_level = "warn";
+  bool runs_trials = true;  ///< false: only on other machines
+  /// Agents of other machines may join, once it is published.
+  std::optional<ClusterLimits> cluster = std::nullopt;
+  bool listen = false;  ///< it will be published: speaks TLS
 };
 
 /// One process owns a home. Errors: failed_precondition (somebody holds it, the schema is newer),
@@ -25,6 +32,8 @@ class LocalServer {
   static Result<std::unique_ptr<LocalServer>> start(ServerOptions options);
   ~LocalServer();
 
+  /// Opens the endpoint for other machines; gives its port. unavailable: the address cannot be had.
+  Result<std::uint16_t> publish(const HostPort& address);
   /// Asks control and waits for the answer.
   Result<pb::ControlResponse> ask(pb::ControlRequest request);
   /// Whether this server was asked to run, resume or change that experiment.

@@ -21,8 +21,8 @@ int main(int argc, char** argv) {
   app.set_version_flag("--version", AUTOTUNE_VERSION);
   Common common;
   int exit_code = exit_fine;
-  for (Verb add : {add_run, add_server, add_queries, add_logs, add_commands, add_files, add_token,
-                   add_doctor, add_completion})
+  for (Verb add : {add_run, add_server, add_agent, add_token, add_drain, add_queries, add_logs,
+                   add_commands, add_files, add_doctor, add_completion})
     add(app, common, exit_code);
   // `autotune help run` is `autotune run --help`, as elsewhere.
   std::vector<std::string> words(argv + 1, argv + argc);

@@ -126,7 +126,7 @@ int export_all(Common& common, const std::string& experiment, const std::string&
 }
 
 void add_get(CLI::App& app, Common& common, int& exit_code) {
-  auto* get = add_verb(app, common, "get", "Tables: get experiments, get trials EXP");
+  auto* get = add_verb(app, common, "get", "Tables: get experiments, get trials EXP, get nodes");
   get->require_subcommand(1);
   const std::vector<std::string> formats{"table", "wide", "csv", "json"};
   auto* experiments =
@@ -145,6 +145,7 @@ void add_get(CLI::App& app, Common& common, int& exit_code) {
       return write_trials(store, *name, options, std::cout);
     });
   });
+  add_get_nodes(*get, common, exit_code);
 }
 
 }  // namespace

@@ -45,14 +45,52 @@ void say_what_is_left(const std::filesystem::path& home) {
                                    ", whose running trials wait ten minutes for it\n");
 }
 
-int serve(const Common& common) {
+struct ServerWords {
+  bool with_agent = false;
+  std::string listen;
+  double lease_s = 120;
+};
+
+constexpr double lease_min_s = 5;  // four heartbeats must fit in
+constexpr double lease_max_s = 86400;
+
+/// What of the endpoint was asked for.
+Result<ServerOptions> options_of(const Common& common, const ServerWords& words) {
+  ServerOptions options{home_folder(common), "autotune server", {}, common.log_level};
+  options.runs_trials = words.with_agent;
+  options.listen = !words.listen.empty();
+  if (!options.listen && !options.runs_trials)
+    return fail(ErrorCode::invalid_argument,
+                "give --with-agent to run trials on this machine, --listen HOST:PORT for agents of "
+                "other machines, or both");
+  if (!options.listen)
+    return options;
+  options.cluster.emplace();
+  options.cluster->lease =
+      std::chrono::milliseconds(static_cast<std::int64_t>(words.lease_s * 1000));
+  return options;
+}
+
+int serve(const Common& common, const ServerWords& words) {
   catch_signals();
-  auto home = home_folder(common);
-  auto server = LocalServer::start({home, "autotune server", {}, common.log_level});
+  auto options = options_of(common, words);
+  if (!options)
+    return report(options.error());
+  auto home = options->home;
+  Result<HostPort> address = HostPort{};
+  if (!words.listen.empty() && !(address = parse_host_port(words.listen)))
+    return report({address.error().code, "--listen: " + address.error().message});
+  auto server = LocalServer::start(*std::move(options));
   if (!server)
     return report(server.error());
   if (auto taken = take_up(**server, home); !taken)
     return report(taken.error());
+  if (!words.listen.empty()) {  // after that, so that what agents still run is known
+    auto port = (*server)->publish(*address);
+    if (!port)
+      return report(port.error());
+    std::cout << "agents join with: autotune agent --join " << words.listen << "\n";
+  }
   std::cout << "serving " << home.string() << "; submit with: autotune apply FILE\n" << std::flush;
   constexpr std::chrono::milliseconds look{100};
   while (signals_caught() == 0)
@@ -65,19 +103,20 @@ int serve(const Common& common) {
 }  // namespace
 
 void add_server(CLI::App& app, Common& common, int& exit_code) {
-  auto with_agent = std::make_shared<bool>(false);
+  auto words = std::make_shared<ServerWords>();
   auto* verb = add_verb(app, common, "server",
                         "Stay and run what is submitted with apply, also after a restart");
-  verb->add_flag("--with-agent", *with_agent, "Run trials on this machine");
-  verb->callback([&common, &exit_code, with_agent] {
-    if (*with_agent) {
-      exit_code = serve(common);
-      return;
-    }
-    exit_code =
-        report({ErrorCode::invalid_argument,
-                "this version runs trials on the server's machine only: give --with-agent"});
-  });
+  verb->add_flag("--with-agent", words->with_agent, "Run trials on this machine");
+  verb->add_option("--listen", words->listen, "Let agents of other machines join at this address")
+      ->type_name("HOST:PORT");
+  const std::map<std::string, double> units{{"s", 1}, {"m", 60}, {"h", 3600}};
+  verb->add_option("--lease", words->lease_s,
+                   "A node that is cut off for so long ends its trials, and they start anew "
+                   "elsewhere (default: 2m)")
+      ->transform(CLI::AsNumberWithUnit(units))
+      ->check(CLI::Range(lease_min_s, lease_max_s))
+      ->type_name("SPAN");
+  verb->callback([&common, &exit_code, words] { exit_code = serve(common, *words); });
 }
 
 }  // namespace autotune::cli

@@ -59,6 +59,6 @@ endfunction()
 # The fuzzers test the layers below the actors only, and are built by clang: no CAF for them.
 if(NOT AUTOTUNE_BUILD_FUZZERS)
   autotune_find_caf()
-  find_package(CAF REQUIRED COMPONENTS core CONFIG)
+  find_package(CAF REQUIRED COMPONENTS core io openssl CONFIG)
   message(STATUS "CAF ${CAF_VERSION} from ${CAF_DIR}")
 endif()

@@ -49,8 +49,8 @@ struct Node {
       return run;
     };
     launcher = std::make_shared<RecordingLauncher>(options);
-    agent = compat::spawn_state<NodeAgentActor, NodeAgentState>(
-        actors->system(), false, launcher, MetricsSinkActor(), NodeAgentLimits());
+    agent = compat::spawn_state<NodeAgentActor, NodeAgentState>(actors->system(), false, launcher,
+                                                                ReportsActor(), NodeAgentLimits());
     experiment = std::make_unique<caf::scoped_actor>(actors->system());
   }
   ~Node() {
@@ -74,7 +74,9 @@ struct Node {
     auto* task = plan.mutable_training_config()->add_tasks();
     task->set_role("worker");
     task->set_replicas(1);
-    compat::send(experiment->ptr(), agent, LaunchAttempt{plan, false});
+    compat::send(
+        experiment->ptr(), agent,
+        LaunchAttempt{plan, false, "", caf::actor_cast<caf::strong_actor_ptr>(experiment->ptr())});
   }
 
   Time now = Time{} + 1h;

@@ -1,0 +1,70 @@
+// The uplink: what an agent's machine says to its head, and hears from it. A mailbox around UplinkCore.
+#pragma once
+
+#include <functional>
+#include <map>
+
+#include "actors/interfaces.hpp"
+#include "actors/uplink_core.hpp"
+
+namespace autotune {
+
+/// Finds the head; blocks for as long as that takes. Called by the connector, again and again until it succeeds.
+using ConnectToHead = std::function<Result<ControlEndpoint>()>;
+/// The clock on which leases run, in milliseconds: CLOCK_BOOTTIME in life.
+using LeaseClock = std::function<std::int64_t()>;
+
+struct UplinkContext {
+  pb::NodeDescription node;
+  std::uint64_t incarnation = 0;  ///< rises with each start of this node's agent
+  ConnectToHead connect;
+  LeaseClock lease_ms;
+  /// Told when the head answers first, after it was away, and when it is away or refuses us; may be empty.
+  std::function<void(const std::string& what)> say;
+};
+
+/// State of the UPLINK actor. To supervisors it is what their experiment and their metrics sink are on the head.
+class UplinkState {
+ public:
+  UplinkState(UplinkActor::pointer self, UplinkContext context);
+
+  UplinkActor::behavior_type make_behavior();
+  static inline const char* name = "uplink";
+
+ private:
+  Time now() const { return self_->clock().now(); }
+  void on_head(const HeadFound& found);
+  void lose_head();
+  void beat();
+  void perform(UplinkEffects effects);
+  void act(UplinkEffect& effect);
+  void say(const std::string& what);
+
+  UplinkActor::pointer self_;
+  UplinkContext context_;
+  UplinkCore core_;
+  NodeAgentActor agent_;
+  ConnectorActor connector_;
+  ControlEndpoint head_;
+  std::optional<Time> heard_;
+  std::string said_;
+  std::uint64_t next_batch_ = 1;
+  std::map<std::uint64_t, std::pair<caf::strong_actor_ptr, std::size_t>> batches_;
+};
+
+/// State of the CONNECTOR actor, on a thread of its own, since looking for a head blocks.
+class ConnectorState {
+ public:
+  ConnectorState(ConnectorActor::pointer self, UplinkActor uplink, ConnectToHead connect);
+
+  ConnectorActor::behavior_type make_behavior();
+  static inline const char* name = "connector";
+
+ private:
+  ConnectorActor::pointer self_;
+  UplinkActor uplink_;
+  ConnectToHead connect_;
+  std::chrono::milliseconds wait_{0};
+};
+
+}  // namespace autotune
