@@ -17,6 +17,7 @@ namespace {
 struct AgentWords {
   std::string join = "127.0.0.1:7420";
   std::string name;
+  std::string token;
   std::vector<std::string> labels;
   std::vector<std::string> resources;
 };
@@ -75,7 +76,7 @@ int serve(const Common& common, const AgentWords& words) {
   auto head = parse_host_port(words.join);
   if (!head)
     return report({head.error().code, "--join: " + head.error().message});
-  AgentOptions options{home_folder(common), *head, *node, common.log_level, {}};
+  AgentOptions options{home_folder(common), *head, *node, words.token, common.log_level, {}};
   auto mutex = std::make_shared<std::mutex>();
   options.say = [mutex, where = words.join](const std::string& what) {
     std::lock_guard guard(*mutex);
@@ -101,6 +102,9 @@ void add_agent(CLI::App& app, Common& common, int& exit_code) {
   auto* verb = add_verb(app, common, "agent", "Run trials of a server elsewhere on this machine");
   verb->add_option("--join", words->join, "The server's address (default: 127.0.0.1:7420)")
       ->type_name("HOST:PORT");
+  verb->add_option("--token", words->token,
+                   "From `autotune token create`, when this machine joins for the first time")
+      ->type_name("TOKEN");
   verb->add_option("--name", words->name, "Of this node (default: the machine's name)")
       ->type_name("NODE");
   verb->add_option("--label", words->labels, "NAME=VALUE, which trials may ask for; repeatable")

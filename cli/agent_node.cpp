@@ -53,6 +53,7 @@ struct AgentNode::Impl {
   std::unique_ptr<caf::actor_system> system;
   UplinkActor uplink;
   NodeAgentActor agent;
+  std::unique_ptr<Renewal> renewal;
 };
 
 Result<std::unique_ptr<AgentNode>> AgentNode::start(AgentOptions options) {
@@ -62,7 +63,7 @@ Result<std::unique_ptr<AgentNode>> AgentNode::start(AgentOptions options) {
     return tl::unexpected(lock.error());
   if (auto opened = open_log(folder, options.log_level); !opened)
     return tl::unexpected(opened.error());
-  auto identity = agent_identity(options.home, folder, options.node.name());
+  auto identity = agent_identity(options.home, folder, options.node.name(), options.token);
   if (!identity)
     return tl::unexpected(identity.error());
   auto incarnation = next_incarnation(folder);
@@ -91,12 +92,22 @@ Result<std::unique_ptr<AgentNode>> AgentNode::start(AgentOptions options) {
       *impl->system, true, launchers_of(folder, LeaseClockKind::boottime),
       ReportsActor(impl->uplink), limits);
   compat::anon_send(impl->uplink, ServeNode{caf::actor_cast<caf::strong_actor_ptr>(impl->agent)});
+  bool enrolled = std::filesystem::exists(folder / "tls" / "enrolled-at");
+  impl->renewal = std::make_unique<Renewal>(
+      identity->certificate,
+      [enrolled, home = options.home, folder, name = options.node.name()]() -> Result<void> {
+        if (enrolled)
+          return renew_identity(folder / "tls");
+        auto signed_anew = agent_identity(home, folder, name, "");
+        return signed_anew ? Result<void>() : tl::unexpected(signed_anew.error());
+      });
   return std::unique_ptr<AgentNode>(new AgentNode(std::move(impl)));
 }
 
 AgentNode::AgentNode(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
 
 AgentNode::~AgentNode() {
+  impl_->renewal.reset();
   {
     caf::scoped_actor self{*impl_->system};
     for (const auto& actor :

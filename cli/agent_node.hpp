@@ -16,6 +16,8 @@ struct AgentOptions {
   std::filesystem::path home;  ///< the node's state lies in `<home>/nodes/<name>`
   HostPort head;
   pb::NodeDescription node;
+  std::string
+      token;  ///< of the first start on this machine; empty: it is the server's, or has joined before
   std::string log_level = "warn";
   /// Told when the head is found, lost, or refuses us; from any thread.
   std::function<void(const std::string& what)> say;

@@ -1,22 +1,48 @@
-// With which certificate this process speaks to other machines.
+// With which certificate this process speaks to other machines, and how that stays valid.
 #pragma once
 
+#include <condition_variable>
 #include <filesystem>
+#include <functional>
+#include <mutex>
 #include <string>
+#include <thread>
 
 #include "actors/transport.hpp"
 #include "messages/result.hpp"
 
 namespace autotune::cli {
 
-/// Of the server of that home: made anew at each start by the home's own authority, which is made at the first.
+/// Of the server of that home: signed by the home's own authority, which is made at the first start.
 Result<TransportIdentity> head_identity(const std::filesystem::path& home);
 
 /// Of a node whose state lies in `folder`: signed by the authority of `home` where its user is ours (a server's home on
-/// this machine); else what an enrolment has left in `folder`.
-/// failed_precondition: neither is there; says how to get one.
+/// this machine); else what `token` brings, or an enrolment before has left in `folder`. A token that has brought a
+/// certificate which is still valid is not used again.
+/// failed_precondition: there is none, or it has expired; says how to get one. Else as `enrol`.
 Result<TransportIdentity> agent_identity(const std::filesystem::path& home,
                                          const std::filesystem::path& folder,
-                                         const std::string& name);
+                                         const std::string& name, const std::string& token);
+
+/// A new certificate for the one in `folder`, from where it was enrolled. Errors as of `renew`.
+Result<void> renew_identity(const std::filesystem::path& folder);
+
+/// Renews a certificate when two thirds of its time have passed. CAF reads it at each new connection.
+class Renewal {
+ public:
+  /// `renew` is called on a thread of its own; it failed: again a minute later.
+  Renewal(std::filesystem::path certificate, std::function<Result<void>()> renew);
+  ~Renewal();
+
+ private:
+  void watch();
+
+  std::filesystem::path certificate_;
+  std::function<Result<void>()> renew_;
+  std::mutex mutex_;
+  std::condition_variable wake_;
+  bool ends_ = false;
+  std::thread thread_;
+};
 
 }  // namespace autotune::cli

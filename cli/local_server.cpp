@@ -9,6 +9,7 @@
 #include "actors/head.hpp"
 #include "actors/transport.hpp"
 #include "cli/control_socket.hpp"
+#include "cli/enrolment.hpp"
 #include "cli/identity.hpp"
 #include "cli/machine.hpp"
 #include "launchers/log_usage.hpp"
@@ -42,6 +43,9 @@ struct LocalServer::Impl {
   explicit Impl(HomeLock home_lock) : lock(std::move(home_lock)) {}
 
   HomeLock lock;
+  std::filesystem::path home;
+  std::unique_ptr<Enrolment> enrolment;
+  std::unique_ptr<Renewal> renewal;
   caf::actor_system_config config;
   std::unique_ptr<caf::actor_system> system;
   Head head;
@@ -62,6 +66,7 @@ Result<std::unique_ptr<LocalServer>> LocalServer::start(ServerOptions options) {
 
   configure_types();
   auto impl = std::make_unique<Impl>(std::move(*lock));
+  impl->home = options.home;
   // Actors share few cores with the trials: work sharing sleeps where work stealing polls, and a second thread is
   // there for a tuner that computes for a while; each one more costs wake-ups.
   impl->config.set("caf.scheduler.policy", std::string("sharing"));
@@ -71,6 +76,11 @@ Result<std::unique_ptr<LocalServer>> LocalServer::start(ServerOptions options) {
     if (!identity)
       return tl::unexpected(identity.error());
     configure_transport(impl->config, *identity);
+    impl->renewal =
+        std::make_unique<Renewal>(identity->certificate, [home = options.home]() -> Result<void> {
+          auto again = head_identity(home);
+          return again ? Result<void>() : tl::unexpected(again.error());
+        });
   }
   impl->system = std::make_unique<caf::actor_system>(impl->config);
   HeadOptions head;
@@ -121,6 +131,8 @@ Result<std::unique_ptr<LocalServer>> LocalServer::start(ServerOptions options) {
 LocalServer::LocalServer(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
 
 LocalServer::~LocalServer() {
+  impl_->enrolment.reset();
+  impl_->renewal.reset();
   impl_->socket.reset();
   impl_->head.shut_down(*impl_->system);
   impl_->head = {};
@@ -150,6 +162,15 @@ Result<pb::ControlResponse> LocalServer::ask(pb::ControlRequest request) {
 
 Result<std::uint16_t> LocalServer::publish(const HostPort& address) {
   return publish_control(*impl_->system, impl_->head.control, address.host, address.port);
+}
+
+Result<std::uint16_t> LocalServer::take_enrolments(const HostPort& address,
+                                                   const std::string& control_address) {
+  auto door = Enrolment::listen({impl_->home, address.host, address.port, control_address});
+  if (!door)
+    return tl::unexpected(door.error());
+  impl_->enrolment = std::move(*door);
+  return impl_->enrolment->port();
 }
 
 bool LocalServer::has_touched(const std::string& experiment_id) const {

@@ -34,6 +34,9 @@ class LocalServer {
 
   /// Opens the endpoint for other machines; gives its port. unavailable: the address cannot be had.
   Result<std::uint16_t> publish(const HostPort& address);
+  /// Gives certificates to machines that have a token; those are told that control is at `control_address`.
+  Result<std::uint16_t> take_enrolments(const HostPort& address,
+                                        const std::string& control_address);
   /// Asks control and waits for the answer.
   Result<pb::ControlResponse> ask(pb::ControlRequest request);
   /// Whether this server was asked to run, resume or change that experiment.

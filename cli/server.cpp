@@ -48,6 +48,7 @@ void say_what_is_left(const std::filesystem::path& home) {
 struct ServerWords {
   bool with_agent = false;
   std::string listen;
+  std::string enroll;
   double lease_s = 120;
 };
 
@@ -71,6 +72,24 @@ Result<ServerOptions> options_of(const Common& common, const ServerWords& words)
   return options;
 }
 
+/// Where machines join for the first time: beside the endpoint, unless another place was given.
+Result<void> take_enrolments(LocalServer& server, const ServerWords& words,
+                             const HostPort& control) {
+  constexpr int enrolment_offset = 2;  // 7420 and 7422
+  auto place =
+      words.enroll.empty()
+          ? HostPort{control.host, static_cast<std::uint16_t>(control.port + enrolment_offset)}
+          : HostPort{};
+  if (!words.enroll.empty()) {
+    auto given = parse_host_port(words.enroll);
+    if (!given)
+      return fail(given.error().code, "--enroll: " + given.error().message);
+    place = *given;
+  }
+  auto port = server.take_enrolments(place, words.listen);
+  return port ? Result<void>() : tl::unexpected(port.error());
+}
+
 int serve(const Common& common, const ServerWords& words) {
   catch_signals();
   auto options = options_of(common, words);
@@ -89,6 +108,8 @@ int serve(const Common& common, const ServerWords& words) {
     auto port = (*server)->publish(*address);
     if (!port)
       return report(port.error());
+    if (auto taken = take_enrolments(**server, words, *address); !taken)
+      return report(taken.error());
     std::cout << "agents join with: autotune agent --join " << words.listen << "\n";
   }
   std::cout << "serving " << home.string() << "; submit with: autotune apply FILE\n" << std::flush;
@@ -108,6 +129,9 @@ void add_server(CLI::App& app, Common& common, int& exit_code) {
                         "Stay and run what is submitted with apply, also after a restart");
   verb->add_flag("--with-agent", words->with_agent, "Run trials on this machine");
   verb->add_option("--listen", words->listen, "Let agents of other machines join at this address")
+      ->type_name("HOST:PORT");
+  verb->add_option("--enroll", words->enroll,
+                   "Where machines with a token join (default: two ports above --listen)")
       ->type_name("HOST:PORT");
   const std::map<std::string, double> units{{"s", 1}, {"m", 60}, {"h", 3600}};
   verb->add_option("--lease", words->lease_s,

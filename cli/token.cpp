@@ -85,7 +85,7 @@ int create(const Common& common, const TokenOptions& options) {
 
 void add_token(CLI::App& app, Common& common, int& exit_code) {
   auto options = std::make_shared<TokenOptions>();
-  auto* token = app.add_subcommand("token", "Let other machines join the server of this home");
+  auto* token = add_verb(app, common, "token", "Let other machines join the server of this home");
   token->require_subcommand(1);
   auto* verb = add_verb(*token, common, "create", "Print a token by which one machine joins, once");
   verb->add_option("--expires", options->expires,

@@ -67,7 +67,7 @@ TEST_CASE("options and their values are completed", "[cli][completion]") {
   CHECK(program.ask({"doctor", "-o", ""}) == Words{"json"});
   CHECK(program.ask({"doctor", "--output", "j"}) == Words{"json"});
   CHECK(program.ask({"doctor", "--home", ""}) == Words{":folders"});
-  CHECK(program.ask({"get", ""}) == Words{"experiments", "trials"});
+  CHECK(program.ask({"get", ""}) == Words{"experiments", "trials", "nodes"});
   CHECK(program.ask({"get", "trials", "x", "-o", "c"}) == Words{"csv"});
   CHECK(program.ask({"completion", ""}) == Words{"bash", "zsh", "fish"});
   CHECK(program.ask({"algorithms", "Ran"}) == Words{"Random"});

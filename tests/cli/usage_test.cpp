@@ -46,7 +46,7 @@ TEST_CASE("help is a verb too", "[cli][usage]") {
 TEST_CASE("where a verb is missing all are named", "[cli][usage]") {
   CHECK_THAT(mistake(""), Catch::StartsWith("autotune: what to do is missing; known are: run, "));
   CHECK_THAT(mistake("get"), Catch::StartsWith("autotune: what to get is missing; known are: "
-                                               "experiments, trials\n"));
+                                               "experiments, trials, nodes\n"));
 }
 
 TEST_CASE("an unknown option is named with the nearest one and all of them", "[cli][usage]") {

@@ -6,7 +6,7 @@ import ssl
 import struct
 import unittest
 
-from cluster import Cluster
+from cluster import Cluster, free_port
 from harness import wait_until
 
 
@@ -18,6 +18,10 @@ def memory_kib(pid):
 
 
 class Strangers(Cluster):
+    def setUp(self):
+        super().setUp()
+        self.enroll = free_port()
+
     def certificate_of_another_cluster(self):
         """Key and certificate of a server that was started once in a home of its own."""
         home, self.home = self.home, self.folder / "other"
@@ -69,6 +73,28 @@ class Strangers(Cluster):
         self.home = self.folder / "new"
         done = self.run_it("agent", "--join", self.address(), "--name", "a", code=2)
         self.assertIn("autotune token create", done.stderr)
+
+    def test_a_token_lets_one_machine_in_once(self):
+        server = self.serve("--enroll", f"127.0.0.1:{self.enroll}")
+        token = self.run_it("token", "create", "--enroll", f"127.0.0.1:{self.enroll}", code=0).stdout.strip()
+        head_home, self.home = self.home, self.folder / "elsewhere"
+        agent = self.join("far", "--token", token)
+        wait_until(lambda: "connected" in self.output(agent), "it is let in")
+        self.end(agent)
+        # The same command again, as a service would give it: the certificate is there, and the token is not needed.
+        agent = self.join("far", "--token", token)
+        wait_until(lambda: "connected" in self.output(agent), "it comes back")
+        self.home = self.folder / "a-thief"
+        thief = self.run_it("agent", "--join", self.address(), "--name", "thief", "--token", token, code=2)
+        self.assertIn("token", thief.stderr)
+        self.home = head_home
+        self.wait_for_node("far", "Ready")
+        self.assertIsNone(self.node("thief"))
+        self.submit("far-away")
+        self.gate.touch()
+        self.wait_for_phase("far-away", "DONE")
+        self.assertEqual({trial["node"] for trial in self.database.trials("far-away")}, {"far"})
+        self.end(agent, server)
 
     def test_noise_costs_little(self):
         server = self.serve()
