@@ -10,6 +10,7 @@
 #include "cli/cli.hpp"
 #include "cli/follow.hpp"
 #include "cli/local_server.hpp"
+#include "cli/machine.hpp"
 #include "messages/states.hpp"
 
 namespace autotune::cli {
@@ -61,6 +62,23 @@ std::vector<std::string> replicas_in(const fs::path& attempt) {
   return names;
 }
 
+/// Of an attempt: in the home itself, or in that of an agent which shares it.
+fs::path folder_of(const fs::path& home, const fs::path& within) {
+  std::error_code code;
+  if (!fs::exists(home / within, code))
+    for (const auto& node : fs::directory_iterator(home / "nodes", code))
+      if (fs::exists(node.path() / within, code))
+        return node.path() / within;
+  return home / within;
+}
+
+/// Whether the folder is missing because another machine has it.
+bool is_elsewhere(const fs::path& folder, const pb::TrialSummary& trial) {
+  std::error_code code;
+  return !fs::exists(folder, code) && has_ended(trial.state()) && !trial.node().empty() &&
+         trial.node() != this_machine().name;
+}
+
 int show(const Common& common, const LogOptions& options) {
   auto slash = options.target.find('/');
   auto number = slash == std::string::npos
@@ -84,8 +102,9 @@ int show(const Common& common, const LogOptions& options) {
                                              std::to_string(options.attempt) + "; its newest is " +
                                              std::to_string(trial->attempt())});
   int attempt = options.attempt > 0 ? options.attempt : trial->attempt();
-  auto folder = home / "trials" / experiment->id() / (std::to_string(*number) + "-" + trial->id()) /
-                std::to_string(attempt);
+  auto within = fs::path("trials") / experiment->id() /
+                (std::to_string(*number) + "-" + trial->id()) / std::to_string(attempt);
+  auto folder = folder_of(home, within);
   auto replicas = replicas_in(folder);
   if (!options.replica.empty()) {
     if (std::find(replicas.begin(), replicas.end(), options.replica) == replicas.end()) {
@@ -99,6 +118,11 @@ int show(const Common& common, const LogOptions& options) {
     }
     replicas = {options.replica};
   }
+  if (replicas.empty() && is_elsewhere(folder, *trial))
+    return report(
+        {ErrorCode::not_found, "trial " + options.target + " ran on node " + trial->node() +
+                                   ", and what it wrote is there: in nodes/" + trial->node() + "/" +
+                                   within.string() + " of its agent's home"});
   if (replicas.empty() && !options.follow)
     return report({ErrorCode::not_found, "trial " + options.target + " attempt " +
                                              std::to_string(attempt) + " has written nothing yet"});

@@ -7,7 +7,7 @@ import socket
 from harness import EndToEnd, experiment, shell, wait_until
 
 # A trial that lasts until the test says so, and writes down where and how often it was started.
-WAITS = """echo "$AUTOTUNE_TRIAL_SEQUENCE" >> "$LOG"
+WAITS = """echo at work; echo "$AUTOTUNE_TRIAL_SEQUENCE" >> "$LOG"
 echo '{"type":"intermediate","value":1}' >> "$AUTOTUNE_REPORTS"
 while [ ! -e "$GATE" ]; do sleep 0.05; done
 echo '{"type":"final","value":'$AUTOTUNE_TRIAL_SEQUENCE'}' >> "$AUTOTUNE_REPORTS" """

@@ -17,6 +17,12 @@ class Losses(Cluster):
         self.gate.touch()
         found = self.check_done("spread")
         self.assertEqual(sorted(trial["node"] for trial in found), ["a", "a", "b", "b"])
+        for trial in found:
+            self.assertEqual(self.run_it("logs", f"spread/{trial['sequence']}", code=0).stdout, "at work\n")
+        # As if that machine were another: what it wrote is not here.
+        (self.home / "nodes" / "a" / "trials").rename(self.folder / "elsewhere")
+        gone = next(trial for trial in found if trial["node"] == "a")
+        self.assertIn("ran on node a", self.run_it("logs", f"spread/{gone['sequence']}", code=4).stderr)
         self.end(*self.agents.values(), server)
 
     def test_an_agent_that_is_killed_finds_its_trials(self):
