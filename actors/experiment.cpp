@@ -20,8 +20,12 @@ pb::ControlResponse error_response(const Error& error) {
 
 }  // namespace
 
-PlacementNeeds needs_of(const pb::ExperimentSpec& spec, bool strict) {
+PlacementNeeds needs_of(const pb::ExperimentSpec& spec, const pb::RunOptions& options,
+                        bool strict) {
   PlacementNeeds needs;
+  const auto& launcher = spec.launcher().kind();
+  bool scheduled_elsewhere = launcher == "kubernetes";  // labels and claims are of nodes there
+  bool mounts = launcher != "simulated";
   for (const auto& task : spec.training_config().tasks()) {
     const auto& requests = task.container().requests();
     const auto& limits = task.container().limits();
@@ -31,6 +35,17 @@ PlacementNeeds needs_of(const pb::ExperimentSpec& spec, bool strict) {
       needs.memory_bytes += task.replicas() * (requests.memory_bytes() > 0 ? requests.memory_bytes()
                                                                            : limits.memory_bytes());
     }
+    if (scheduled_elsewhere)
+      continue;
+    for (const auto& [name, amount] : requests.others())
+      if (amount > 0)
+        needs.others[name] += task.replicas() * amount;
+    for (const auto& [name, value] : task.node_selector())
+      needs.labels.emplace(name, value);
+    for (const auto& volume : task.volumes())
+      if (mounts && !volume.claim_name().empty() &&
+          options.volumes().count(volume.claim_name()) == 0)
+        needs.claims.insert(volume.claim_name());
   }
   return needs;
 }
@@ -282,11 +297,10 @@ void ExperimentState::act(ExperimentEffect& effect) {
         } else if constexpr (std::is_same_v<Effect, Measure>) {
           compat::send(self_, tuner_, Measured{x.sequence, x.attempt, x.measurement, x.assess});
         } else if constexpr (std::is_same_v<Effect, Place>) {
-          auto wants = needs();
           const auto& config = core_->spec().training_config();
           compat::send(self_, context_.placement,
-                       PlaceTrial{core_->id(), x.sequence, wants.cpu, wants.memory_bytes,
-                                  wants.gpus, config.queue(), priority_of(config.priority())});
+                       PlaceTrial{core_->id(), x.sequence, needs(), config.queue(),
+                                  priority_of(config.priority())});
         } else if constexpr (std::is_same_v<Effect, Unplace>) {
           compat::send(self_, context_.placement, UnplaceTrial{core_->id(), x.sequence});
         } else if constexpr (std::is_same_v<Effect, Hold>) {
@@ -366,7 +380,8 @@ void ExperimentState::start_over(const Error& error) {
 }
 
 PlacementNeeds ExperimentState::needs() const {
-  return needs_of(core_->spec(), context_.strict_resources || core_->options().strict_resources());
+  return needs_of(core_->spec(), core_->options(),
+                  context_.strict_resources || core_->options().strict_resources());
 }
 
 /// An experiment with a quota is measured while it is not at rest.

@@ -87,7 +87,8 @@ class ExperimentState {
   std::optional<Time> tick_at_;
 };
 
-/// What a trial of this spec needs on one node; without `strict`, requests of cpu and memory hold nothing back.
-PlacementNeeds needs_of(const pb::ExperimentSpec& spec, bool strict);
+/// What a trial of this spec needs on one node; without `strict`, requests of cpu and memory hold nothing back. Claims
+/// whose folder the options name are no need: whoever gave it vouches for it.
+PlacementNeeds needs_of(const pb::ExperimentSpec& spec, const pb::RunOptions& options, bool strict);
 
 }  // namespace autotune

@@ -77,9 +77,7 @@ struct ProgramSaid {
 struct PlaceTrial {
   std::string experiment_id;
   Sequence sequence = 0;
-  double cpu = 0;  ///< cores; 0: does not hold the trial back
-  std::int64_t memory_bytes = 0;
-  int gpus = 0;
+  PlacementNeeds needs;
   std::string queue;
   double priority = 0;
 };

@@ -47,6 +47,9 @@ NodeCapacity capacity_of(const pb::NodeDescription& description) {
   capacity.cpu = description.cpu();
   capacity.memory_bytes = description.memory_bytes();
   capacity.gpus.assign(description.gpus().begin(), description.gpus().end());
+  capacity.labels.insert(description.labels().begin(), description.labels().end());
+  capacity.others.insert(description.others().begin(), description.others().end());
+  capacity.claims.insert(description.claims().begin(), description.claims().end());
   return capacity;
 }
 

@@ -9,11 +9,8 @@ PlacementActor::behavior_type PlacementState::make_behavior() {
   return {
       [this](const PlaceTrial& wish) {
         experiments_[wish.experiment_id] = self_->current_sender();
-        perform(core_.on_request({wish.experiment_id,
-                                  wish.sequence,
-                                  {wish.cpu, wish.memory_bytes, wish.gpus},
-                                  wish.queue,
-                                  wish.priority}));
+        perform(core_.on_request(
+            {wish.experiment_id, wish.sequence, wish.needs, wish.queue, wish.priority}));
       },
       [this](const UnplaceTrial& wish) {
         perform(core_.on_release(wish.experiment_id, wish.sequence));

@@ -12,6 +12,18 @@ namespace {
 constexpr double cpu_slack = 1e-6;          // sums of fractions of cores are not exact
 constexpr std::size_t nodes_named_max = 3;  // in a reason
 
+double amount_of(const std::map<std::string, double>& amounts, const std::string& name) {
+  auto found = amounts.find(name);
+  return found == amounts.end() ? 0 : found->second;
+}
+
+bool holds(const std::map<std::string, double>& amounts,
+           const std::map<std::string, double>& needs) {
+  return std::all_of(needs.begin(), needs.end(), [&](const auto& need) {
+    return need.second <= 0 || amount_of(amounts, need.first) + cpu_slack >= need.second;
+  });
+}
+
 std::string gibibytes(std::int64_t bytes) {
   char text[40];
   std::snprintf(text, sizeof text, "%.1f GiB", static_cast<double>(bytes) / (1 << 30));
@@ -21,6 +33,17 @@ std::string gibibytes(std::int64_t bytes) {
 std::string cores(double cpu) {
   char text[40];
   std::snprintf(text, sizeof text, "%g", cpu);
+  return text;
+}
+
+/// "the label disk=ssd and the claim data": what a node must be, not what it must have free.
+std::string kind_of(const PlacementNeeds& needs) {
+  std::string text;
+  auto add = [&](const std::string& what) { text += (text.empty() ? "" : " and ") + what; };
+  for (const auto& [name, value] : needs.labels)
+    add("the label " + name + "=" + value);
+  for (const auto& claim : needs.claims)
+    add("the claim " + claim);
   return text;
 }
 
@@ -38,26 +61,45 @@ void PlacementCore::Usage::add(const PlacementNeeds& needs, double sign) {
   cpu += sign * needs.cpu;
   memory += sign * static_cast<double>(needs.memory_bytes);
   gpus += sign * needs.gpus;
+  for (const auto& [name, amount] : needs.others)
+    others[name] += sign * amount;
+}
+
+bool PlacementCore::Node::suits(const PlacementNeeds& needs) const {
+  if (capacity.alone)
+    return true;
+  auto has_label = [this](const auto& label) {
+    auto found = capacity.labels.find(label.first);
+    return found != capacity.labels.end() && found->second == label.second;
+  };
+  return std::all_of(needs.labels.begin(), needs.labels.end(), has_label) &&
+         std::includes(capacity.claims.begin(), capacity.claims.end(), needs.claims.begin(),
+                       needs.claims.end());
 }
 
 bool PlacementCore::Node::has(const PlacementNeeds& needs) const {
   return (needs.cpu <= 0 || cpu_free + cpu_slack >= needs.cpu) &&
          (needs.memory_bytes <= 0 || memory_free >= needs.memory_bytes) &&
-         gpus_free.size() >= static_cast<std::size_t>(needs.gpus);
+         gpus_free.size() >= static_cast<std::size_t>(needs.gpus) &&
+         (capacity.alone || holds(others_free, needs.others)) && suits(needs);
 }
 
 bool PlacementCore::Node::could_hold(const PlacementNeeds& needs) const {
   return capacity.cpu + cpu_slack >= needs.cpu && capacity.memory_bytes >= needs.memory_bytes &&
-         capacity.gpus.size() >= static_cast<std::size_t>(needs.gpus);
+         capacity.gpus.size() >= static_cast<std::size_t>(needs.gpus) &&
+         (capacity.alone || holds(capacity.others, needs.others)) && suits(needs);
 }
 
 double PlacementCore::Node::lacks(const PlacementNeeds& needs) const {
   auto part = [](double wanted, double free) {
     return wanted <= 0 ? 0 : std::clamp((wanted - free) / wanted, 0.0, 1.0);
   };
-  return part(needs.cpu, cpu_free) +
-         part(static_cast<double>(needs.memory_bytes), static_cast<double>(memory_free)) +
-         part(needs.gpus, static_cast<double>(gpus_free.size()));
+  double sum = part(needs.cpu, cpu_free) +
+               part(static_cast<double>(needs.memory_bytes), static_cast<double>(memory_free)) +
+               part(needs.gpus, static_cast<double>(gpus_free.size()));
+  for (const auto& [name, amount] : needs.others)
+    sum += part(amount, amount_of(others_free, name));
+  return sum;
 }
 
 PlacementCore::PlacementCore(const std::vector<NodeCapacity>& nodes) {
@@ -148,7 +190,13 @@ PlacementEffects PlacementCore::on_replayed(const std::string& experiment_id,
 std::vector<NodeView> PlacementCore::nodes() const {
   std::vector<NodeView> views;
   for (const auto& node : nodes_) {
-    NodeView view{node.capacity, node.cpu_free, node.memory_free, node.gpus_free, node.state, {}};
+    NodeView view{node.capacity,
+                  node.cpu_free,
+                  node.memory_free,
+                  node.gpus_free,
+                  node.others_free,
+                  node.state,
+                  {}};
     if (auto on_it = held_on_.find(node.capacity.name); on_it != held_on_.end())
       view.trials.assign(on_it->second.begin(), on_it->second.end());
     views.push_back(std::move(view));
@@ -164,14 +212,20 @@ PlacementCore::Node* PlacementCore::find(const std::string& name) {
 void PlacementCore::count(Node& node) {
   node.cpu_free = node.capacity.cpu;
   node.memory_free = node.capacity.memory_bytes;
+  node.others_free = node.capacity.others;
   const auto& trials = held_on_[node.capacity.name];
-  for (const auto& key : trials) {
-    const auto& needs = held_.at(key).needs;
-    node.cpu_free -= needs.cpu;
-    node.memory_free -= needs.memory_bytes;
-  }
+  for (const auto& key : trials)
+    take(node, held_.at(key).needs, 1);
   node.trials = trials.size();
   count_gpus(node);
+}
+
+void PlacementCore::take(Node& node, const PlacementNeeds& needs, int sign) {
+  node.cpu_free -= sign * needs.cpu;
+  node.memory_free -= sign * needs.memory_bytes;
+  for (const auto& [name, amount] : needs.others)
+    if (auto free = node.others_free.find(name); free != node.others_free.end())
+      free->second -= sign * amount;
 }
 
 void PlacementCore::count_gpus(Node& node) {
@@ -187,6 +241,8 @@ void PlacementCore::count_total() {
     total_.cpu += node.capacity.cpu;
     total_.memory += static_cast<double>(node.capacity.memory_bytes);
     total_.gpus += static_cast<double>(node.capacity.gpus.size());
+    for (const auto& [name, amount] : node.capacity.others)
+      total_.others[name] += amount;
   }
 }
 
@@ -214,8 +270,7 @@ void PlacementCore::forget_line(const std::string& experiment_id) {
 
 void PlacementCore::hold(const Key& key, Held held) {
   if (auto* node = find(held.node)) {
-    node->cpu_free -= held.needs.cpu;
-    node->memory_free -= held.needs.memory_bytes;
+    take(*node, held.needs, 1);
     for (const auto& gpu : held.gpus)
       std::erase(node->gpus_free, gpu);
     ++node->trials;
@@ -237,8 +292,7 @@ void PlacementCore::give_back(const Key& key) {
   auto on_it = held_on_.find(held.node);
   on_it->second.erase(key);
   if (auto* node = find(held.node)) {
-    node->cpu_free += held.needs.cpu;
-    node->memory_free += held.needs.memory_bytes;
+    take(*node, held.needs, -1);
     --node->trials;
     if (!held.gpus.empty())
       count_gpus(*node);
@@ -249,8 +303,11 @@ void PlacementCore::give_back(const Key& key) {
 
 double PlacementCore::share(const Usage& usage) const {
   auto part = [](double used, double all) { return all > 0 ? used / all : 0; };
-  return std::max({part(usage.cpu, total_.cpu), part(usage.memory, total_.memory),
-                   part(usage.gpus, total_.gpus)});
+  double largest = std::max({part(usage.cpu, total_.cpu), part(usage.memory, total_.memory),
+                             part(usage.gpus, total_.gpus)});
+  for (const auto& [name, amount] : usage.others)
+    largest = std::max(largest, part(amount, amount_of(total_.others, name)));
+  return largest;
 }
 
 PlacementCore::Rank PlacementCore::rank_of(const std::string& experiment_id,
@@ -309,7 +366,10 @@ void PlacementCore::note_overtaken(const Node& placed_on, const PlacementNeeds& 
     auto& line = lines_.at(experiment_id);
     const auto& needs = line.requests.front().needs;
     bool matters = (taken.cpu > 0 && needs.cpu > 0) || (taken.gpus > 0 && needs.gpus > 0) ||
-                   (taken.memory_bytes > 0 && needs.memory_bytes > 0);
+                   (taken.memory_bytes > 0 && needs.memory_bytes > 0) ||
+                   std::any_of(taken.others.begin(), taken.others.end(), [&](const auto& one) {
+                     return one.second > 0 && amount_of(needs.others, one.first) > 0;
+                   });
     if (!matters || !placed_on.could_hold(needs) || ++line.overtaken < overtaken_max)
       continue;
     bool kept = false;
@@ -339,7 +399,11 @@ bool PlacementCore::leaves_alone(const Node& node, const PlacementRequest& reque
   return spares(taken.cpu, node.cpu_free, wanted.cpu) &&
          spares(static_cast<double>(taken.memory_bytes), static_cast<double>(node.memory_free),
                 static_cast<double>(wanted.memory_bytes)) &&
-         spares(taken.gpus, static_cast<double>(node.gpus_free.size()), wanted.gpus);
+         spares(taken.gpus, static_cast<double>(node.gpus_free.size()), wanted.gpus) &&
+         std::all_of(taken.others.begin(), taken.others.end(), [&](const auto& one) {
+           return spares(one.second, amount_of(node.others_free, one.first),
+                         amount_of(wanted.others, one.first));
+         });
 }
 
 PlacementCore::Node* PlacementCore::best_for(const PlacementRequest& request) {
@@ -392,18 +456,24 @@ std::string PlacementCore::why_not(const PlacementRequest& request) const {
   return text.empty() ? "it is not its turn yet" : text;
 }
 
-/// What each ready node has of something that some ready node is short of.
+/// What each ready node of the kind that is needed has of something that some of them is short of.
 std::string PlacementCore::shortages(const PlacementNeeds& needs) const {
   std::string text;
+  bool all_suit = true;
+  auto counts = [&](const Node& node) {
+    bool suits = node.suits(needs);
+    all_suit = all_suit && suits;
+    return node.is_ready() && suits;
+  };
   auto add = [&](const std::string& what, bool wanted, auto lacks, auto free) {
     if (!wanted || std::none_of(nodes_.begin(), nodes_.end(),
-                                [&](const Node& node) { return node.is_ready() && lacks(node); }))
+                                [&](const Node& node) { return counts(node) && lacks(node); }))
       return;
     text += (text.empty() ? "needs " : ", and ") + what;
     std::size_t named = 0;
     std::size_t left = 0;
     for (const auto& node : nodes_) {
-      if (!node.is_ready())
+      if (!counts(node))
         continue;
       if (named == nodes_named_max) {
         ++left;
@@ -427,6 +497,17 @@ std::string PlacementCore::shortages(const PlacementNeeds& needs) const {
       gibibytes(needs.memory_bytes) + " of memory", needs.memory_bytes > 0,
       [&](const Node& n) { return n.memory_free < needs.memory_bytes; },
       [](const Node& n) { return gibibytes(std::max<std::int64_t>(0, n.memory_free)); });
+  for (const auto& [name, amount] : needs.others) {
+    auto free = [&name = name](const Node& n) {
+      return std::max(0.0, amount_of(n.others_free, name));
+    };
+    add(
+        cores(amount) + " " + name, amount > 0,
+        [&, amount = amount](const Node& n) { return free(n) + cpu_slack < amount; },
+        [&](const Node& n) { return free(n) > 0 ? cores(free(n)) : "none"; });
+  }
+  if (!text.empty() && !all_suit)
+    text += "; only nodes with " + kind_of(needs) + " count";
   return text;
 }
 
@@ -437,14 +518,60 @@ std::optional<std::string> PlacementCore::impossible(const PlacementNeeds& needs
   if (nodes_.empty())
     return std::string(any_joined_ ? "no node is left" : "no node has joined yet") +
            "; start one with `autotune agent --join HOST:PORT`, or give the server --with-agent";
-  const auto& largest = *std::max_element(nodes_.begin(), nodes_.end(), [](auto& a, auto& b) {
-    return a.capacity.cpu < b.capacity.cpu;
-  });
+  if (auto missing = missing_kind(needs))
+    return missing;
+  const Node* largest = nullptr;
+  for (const auto& node : nodes_)
+    if (node.suits(needs) && (largest == nullptr || node.capacity.cpu > largest->capacity.cpu))
+      largest = &node;
+  std::string wanted;
+  std::string has;
+  for (const auto& [name, amount] : needs.others) {
+    wanted += ", " + cores(amount) + " " + name;
+    has += ", " + cores(amount_of(largest->capacity.others, name)) + " " + name;
+  }
+  auto kind = kind_of(needs);
   return "no node could ever hold it: it needs " + cores(needs.cpu) + " cores, " +
-         gibibytes(needs.memory_bytes) + " of memory and " + std::to_string(needs.gpus) +
-         " GPUs; the largest node, " + largest.capacity.name + ", has " +
-         cores(largest.capacity.cpu) + " cores, " + gibibytes(largest.capacity.memory_bytes) +
-         " and " + std::to_string(largest.capacity.gpus.size()) + " GPUs";
+         gibibytes(needs.memory_bytes) + " of memory and " + std::to_string(needs.gpus) + " GPUs" +
+         wanted + "; the largest node" + (kind.empty() ? "" : " with " + kind) + ", " +
+         largest->capacity.name + ", has " + cores(largest->capacity.cpu) + " cores, " +
+         gibibytes(largest->capacity.memory_bytes) + " and " +
+         std::to_string(largest->capacity.gpus.size()) + " GPUs" + has;
+}
+
+/// Of what is needed the first thing that no node has, or that they have but not together.
+std::optional<std::string> PlacementCore::missing_kind(const PlacementNeeds& needs) const {
+  auto none = [this](const PlacementNeeds& part) {
+    return std::none_of(nodes_.begin(), nodes_.end(),
+                        [&](const Node& node) { return node.suits(part); });
+  };
+  for (const auto& [name, value] : needs.labels)
+    if (none({.labels = {{name, value}}}))
+      return "needs the label " + name + "=" + value +
+             ", which no node has; give an agent --label " + name + "=" + value;
+  for (const auto& claim : needs.claims)
+    if (none({.claims = {claim}}))
+      return "needs the claim " + claim + ", which no node holds; give an agent --volume " + claim +
+             "=DIR";
+  if (none(needs))
+    return "needs a node with " + kind_of(needs) + "; none has all of these";
+  for (const auto& [name, amount] : needs.others) {
+    const Node* most = nullptr;
+    double there = 0;
+    for (const auto& node : nodes_) {
+      double has = amount_of(node.capacity.others, name);
+      if (has > there && node.suits(needs)) {
+        most = &node;
+        there = has;
+      }
+    }
+    if (most == nullptr && amount > 0)
+      return "needs " + cores(amount) + " " + name + ", which no node has";
+    if (there + cpu_slack < amount)
+      return "needs " + cores(amount) + " " + name + "; node " + most->capacity.name +
+             " has the most, " + cores(there);
+  }
+  return std::nullopt;
 }
 
 }  // namespace autotune

@@ -24,6 +24,11 @@ struct NodeCapacity {
   std::int64_t memory_bytes = 0;
   std::vector<std::string> gpus;
   std::map<std::string, std::string> labels = {};
+  std::map<std::string, double> others = {};  ///< further resources that it declares: rdma/hca
+  std::set<std::string> claims = {};          ///< volumes that it holds
+  /// The machine of `run`, where the launcher says what it misses: labels, further resources and claims hold nothing
+  /// back.
+  bool alone = false;
 };
 
 enum class NodeState {
@@ -37,6 +42,9 @@ struct PlacementNeeds {
   double cpu = 0;
   std::int64_t memory_bytes = 0;
   int gpus = 0;
+  std::set<std::pair<std::string, std::string>> labels = {};  ///< that its node must have
+  std::map<std::string, double> others = {};
+  std::set<std::string> claims = {};  ///< that its node must hold
 };
 
 /// Where a trial runs that was found after a restart.
@@ -52,6 +60,7 @@ struct NodeView {
   double cpu_free = 0;  ///< less than 0 where it came again with less than its trials hold
   std::int64_t memory_free_bytes = 0;
   std::vector<std::string> gpus_free;
+  std::map<std::string, double> others_free;
   NodeState state = NodeState::ready;
   std::vector<std::pair<std::string, Sequence>> trials;  ///< (experiment, sequence), in order
 };
@@ -82,7 +91,7 @@ double priority_of(const std::string& text);
 /// Nodes and their free cpu, memory and GPUs. Who comes next:
 /// - the request of the highest priority;
 /// - of these, one of the queue, and in it of the experiment, that holds the least: dominant shares (Ghodsi et al. 2011,
-///   Dominant Resource Fairness), the largest of the shares of all cores, all memory and all GPUs that it holds;
+///   Dominant Resource Fairness), the largest of the shares of all cores, all memory, all GPUs and so on that it holds;
 /// - of these, the one that came first.
 /// One that fits goes ahead of one that does not, but not for ever: once a request was overtaken `overtaken_max` times
 /// by others on nodes that could hold it, the node that has most of what it needs is kept for it, and takes in only
@@ -127,6 +136,7 @@ class PlacementCore {
     double cpu = 0;
     double memory = 0;
     double gpus = 0;
+    std::map<std::string, double> others;
 
     void add(const PlacementNeeds& needs, double sign);
   };
@@ -135,13 +145,16 @@ class PlacementCore {
     double cpu_free = 0;
     std::int64_t memory_free = 0;
     std::vector<std::string> gpus_free;
+    std::map<std::string, double> others_free;
     std::size_t trials = 0;
     std::string kept_for;  // an experiment whose first request waits
     NodeState state = NodeState::ready;
     bool drained = false;  // unreachable, it still is
 
     bool is_ready() const { return state == NodeState::ready; }
-    bool has(const PlacementNeeds& needs) const;         // now
+    /// Whether it is of the kind that is needed, by its labels and claims.
+    bool suits(const PlacementNeeds& needs) const;
+    bool has(const PlacementNeeds& needs) const;         // now, where it suits
     bool could_hold(const PlacementNeeds& needs) const;  // when it is empty
     /// What is short of it, in shares of the needs, each at most 1.
     double lacks(const PlacementNeeds& needs) const;
@@ -164,6 +177,7 @@ class PlacementCore {
   Node* find(const std::string& name);
   /// What is free of it: its capacity without what its trials hold.
   void count(Node& node);
+  static void take(Node& node, const PlacementNeeds& needs, int sign);
   void count_gpus(Node& node);
   void count_total();
   const PlacementRequest* first_of(const std::string& experiment_id) const;
@@ -183,6 +197,7 @@ class PlacementCore {
   Rank rank_of(const std::string& experiment_id, const Line& line) const;
   std::string why_not(const PlacementRequest& request) const;
   std::string shortages(const PlacementNeeds& needs) const;
+  std::optional<std::string> missing_kind(const PlacementNeeds& needs) const;
 
   std::vector<Node> nodes_;
   std::unordered_map<std::string, std::size_t> index_;  // by name, into nodes_

@@ -93,6 +93,8 @@ void UplinkState::act(UplinkEffect& effect) {
           if (head_)
             compat::send(self_, head_, std::move(x.frame));
         } else if constexpr (std::is_same_v<Effect, LaunchHere>) {
+          for (const auto& [claim, folder] : context_.volumes)
+            x.plan.mutable_options()->mutable_volumes()->insert({claim, folder});
           compat::send(self_, agent_,
                        LaunchAttempt{std::move(x.plan), x.adopt, context_.node.name(),
                                      caf::actor_cast<caf::strong_actor_ptr>(self_)});

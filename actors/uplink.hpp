@@ -16,7 +16,8 @@ using LeaseClock = std::function<std::int64_t()>;
 
 struct UplinkContext {
   pb::NodeDescription node;
-  std::uint64_t incarnation = 0;  ///< rises with each start of this node's agent
+  std::uint64_t incarnation = 0;               ///< rises with each start of this node's agent
+  std::map<std::string, std::string> volumes;  ///< claims that this node holds, and their folders
   ConnectToHead connect;
   LeaseClock lease_ms;
   /// Told when the head answers first, after it was away, and when it is away or refuses us; may be empty.

@@ -20,6 +20,7 @@ struct AgentWords {
   std::string token;
   std::vector<std::string> labels;
   std::vector<std::string> resources;
+  std::vector<std::string> volumes;
 };
 
 /// NAME=VALUE. invalid_argument otherwise.
@@ -68,6 +69,22 @@ Result<pb::NodeDescription> describe_node(const AgentWords& words) {
   return node;
 }
 
+/// --volume CLAIM=DIR: what this node holds. invalid_argument: there is no such folder.
+Result<std::map<std::string, std::string>> volumes_of(const AgentWords& words) {
+  std::map<std::string, std::string> volumes;
+  for (const auto& text : words.volumes) {
+    auto volume = pair_of("--volume", text);
+    if (!volume)
+      return tl::unexpected(volume.error());
+    auto folder = std::filesystem::absolute(volume->second).lexically_normal();
+    if (!std::filesystem::is_directory(folder))
+      return fail(ErrorCode::invalid_argument,
+                  "--volume " + text + ": there is no folder " + folder.string());
+    volumes[volume->first] = folder.string();
+  }
+  return volumes;
+}
+
 int serve(const Common& common, const AgentWords& words) {
   catch_signals();
   auto node = describe_node(words);
@@ -76,7 +93,13 @@ int serve(const Common& common, const AgentWords& words) {
   auto head = parse_host_port(words.join);
   if (!head)
     return report({head.error().code, "--join: " + head.error().message});
-  AgentOptions options{home_folder(common), *head, *node, words.token, common.log_level, {}};
+  auto volumes = volumes_of(words);
+  if (!volumes)
+    return report(volumes.error());
+  for (const auto& [claim, folder] : *volumes)
+    node->add_claims(claim);
+  AgentOptions options{home_folder(common), *head, *node, words.token, *std::move(volumes),
+                       common.log_level,    {}};
   auto mutex = std::make_shared<std::mutex>();
   options.say = [mutex, where = words.join](const std::string& what) {
     std::lock_guard guard(*mutex);
@@ -111,6 +134,9 @@ void add_agent(CLI::App& app, Common& common, int& exit_code) {
       ->allow_extra_args(false);
   verb->add_option("--resource", words->resources,
                    "NAME=AMOUNT: cpu (cores), memory (bytes), or one of your own; repeatable")
+      ->allow_extra_args(false);
+  verb->add_option("--volume", words->volumes,
+                   "CLAIM=DIR: trials that mount this claim come here; repeatable")
       ->allow_extra_args(false);
   verb->callback([&common, &exit_code, words] { exit_code = serve(common, *words); });
 }

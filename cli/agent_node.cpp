@@ -79,6 +79,7 @@ Result<std::unique_ptr<AgentNode>> AgentNode::start(AgentOptions options) {
   UplinkContext uplink;
   uplink.node = options.node;
   uplink.incarnation = *incarnation;
+  uplink.volumes = std::move(options.volumes);
   uplink.connect = [system = impl->system.get(), head = options.head] {
     return connect_control(*system, head.host, head.port);
   };

@@ -3,6 +3,7 @@
 
 #include <filesystem>
 #include <functional>
+#include <map>
 #include <memory>
 #include <string>
 
@@ -18,6 +19,7 @@ struct AgentOptions {
   pb::NodeDescription node;
   std::string
       token;  ///< of the first start on this machine; empty: it is the server's, or has joined before
+  std::map<std::string, std::string> volumes;  ///< claims that the node holds, and their folders
   std::string log_level = "warn";
   /// Told when the head is found, lost, or refuses us; from any thread.
   std::function<void(const std::string& what)> say;

@@ -1,6 +1,7 @@
 // apply, stop, pause, delete, edit, enqueue: what a running server is asked, or this process does where none runs.
 #include <chrono>
 #include <iostream>
+#include <set>
 #include <thread>
 
 #include "actors/experiment_core.hpp"
@@ -223,7 +224,19 @@ int watch(const Common& common, const std::string& id) {
   }
 }
 
-int apply(const Common& common, const FileOptions& options, bool follow_it) {
+/// What nodes of the server hold: their agents were given --volume. Nothing where no server answers; that is said later.
+std::set<std::string> claims_held(const Common& common) {
+  pb::ControlRequest list;
+  list.mutable_list_nodes();
+  std::set<std::string> claims;
+  if (auto answer = ask_server(home_folder(common), list))
+    for (const auto& node : answer->nodes())
+      claims.insert(node.node().claims().begin(), node.node().claims().end());
+  return claims;
+}
+
+int apply(const Common& common, FileOptions options, bool follow_it) {
+  options.claims_held = claims_held(common);
   auto submissions = submissions_of(options);
   if (!submissions)
     return report(submissions.error());

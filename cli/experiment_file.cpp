@@ -79,13 +79,15 @@ Result<pb::RunOptions> options_of(const FileOptions& options) {
   return result;
 }
 
-Result<void> check_claims(const pb::ExperimentSpec& spec, const pb::RunOptions& options) {
+Result<void> check_claims(const pb::ExperimentSpec& spec, const pb::RunOptions& options,
+                          const std::set<std::string>& held) {
   if (spec.launcher().kind() == "simulated" || spec.launcher().kind() == "kubernetes")
     return {};
   std::set<std::string> missing;
   for (const auto& task : spec.training_config().tasks())
     for (const auto& volume : task.volumes())
-      if (!volume.claim_name().empty() && options.volumes().count(volume.claim_name()) == 0)
+      if (!volume.claim_name().empty() && options.volumes().count(volume.claim_name()) == 0 &&
+          held.count(volume.claim_name()) == 0)
         missing.insert(volume.claim_name());
   if (missing.empty())
     return {};
@@ -143,7 +145,7 @@ Result<std::vector<pb::Submit>> submissions_of(const FileOptions& options) {
     pb::Submit submit;
     *submit.mutable_spec() = std::move(loaded.spec);
     *submit.mutable_options() = *run_options;
-    if (auto found = check_claims(submit.spec(), *run_options); !found)
+    if (auto found = check_claims(submit.spec(), *run_options, options.claims_held); !found)
       return tl::unexpected(found.error());
     warn_about(submit.spec(), *file);
     for (const auto& secret : file->secrets)

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -19,7 +20,8 @@ struct FileOptions {
   std::vector<std::string> overrides;
   std::optional<std::int64_t> seed;
   std::string name;
-  std::string warm_start;  ///< another experiment, or a CSV file
+  std::string warm_start;             ///< another experiment, or a CSV file
+  std::set<std::string> claims_held;  ///< by nodes of the server that it is handed to
   bool honor_run_as_user = false;
   bool strict_resources = false;
 };
@@ -41,8 +43,9 @@ void add_warm_start_option(CLI::App& verb, FileOptions& options);
 /// What `run` was told beside the file. Error: invalid_argument (no CLAIM=DIR, no such folder).
 Result<pb::RunOptions> options_of(const FileOptions& options);
 
-/// Error: invalid_argument where the spec mounts a claim and nobody has said where it is.
-Result<void> check_claims(const pb::ExperimentSpec& spec, const pb::RunOptions& options);
+/// Error: invalid_argument where the spec mounts a claim that no node holds (`held`), and nobody has said where it is.
+Result<void> check_claims(const pb::ExperimentSpec& spec, const pb::RunOptions& options,
+                          const std::set<std::string>& held = {});
 
 /// One submission for each experiment of the file.
 Result<std::vector<pb::Submit>> submissions_of(const FileOptions& options);

@@ -89,6 +89,7 @@ Result<std::unique_ptr<LocalServer>> LocalServer::start(ServerOptions options) {
   if (options.runs_trials)
     head.launcher = launchers_of(options.home, LeaseClockKind::monotonic);
   head.node = this_machine();
+  head.node.alone = !options.cluster;
   head.cluster = options.cluster;
   head.watcher = std::move(options.watcher);
   head.remove_folders = [home = options.home](const std::string& id) -> Result<void> {
