@@ -44,7 +44,11 @@ UplinkActor::behavior_type UplinkState::make_behavior() {
                            static_cast<std::size_t>(message.reports_size())};
         perform(core_.on_reports(now(), message, batch));
       },
-      [this](atom::tick) { beat(); },
+      [this](atom::tick) {
+        if (next_beat_ &&
+            now() >= *next_beat_)  // else one of before a loss: each would go on for ever
+          beat();
+      },
   };
 }
 
@@ -67,8 +71,12 @@ void UplinkState::on_head(const HeadFound& found) {
 /// Handles are looked up again, never kept across a loss.
 void UplinkState::lose_head() {
   head_ = nullptr;
-  say("lost the connection; what runs here runs on for " +
-      std::to_string(core_.lease().count() / 1000) + " s");
+  next_beat_.reset();
+  std::string left =
+      core_.lease().count() > 0
+          ? "; what runs here runs on for " + std::to_string(core_.lease().count() / 1000) + " s"
+          : "";
+  say("lost the connection" + left);
   compat::send(self_, connector_, atom::poll_v);
 }
 
@@ -78,6 +86,7 @@ void UplinkState::beat() {
   if (heard_ && now() - *heard_ > silent_beats_max * core_.interval())
     return lose_head();
   perform(core_.on_tick(now(), context_.lease_ms()));
+  next_beat_ = now() + core_.interval();
   compat::delayed_send(self_, UplinkActor(self_), core_.interval(), atom::tick_v);
 }
 

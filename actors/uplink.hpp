@@ -48,6 +48,7 @@ class UplinkState {
   ConnectorActor connector_;
   ControlEndpoint head_;
   std::optional<Time> heard_;
+  std::optional<Time> next_beat_;
   std::string said_;
   std::uint64_t next_batch_ = 1;
   std::map<std::uint64_t, std::pair<caf::strong_actor_ptr, std::size_t>> batches_;

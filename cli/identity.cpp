@@ -20,8 +20,9 @@ constexpr std::chrono::minutes renewal_look{1};
 
 std::int64_t now_s() { return static_cast<std::int64_t>(std::time(nullptr)); }
 
+/// One file for key and certificate, so that a connection never finds one of them renewed and the other not.
 TransportIdentity files_of(const std::filesystem::path& folder) {
-  return {folder / "node.pem", folder / "node.key", folder / "ca.pem"};
+  return {folder / "node.key", folder / "node.key", folder / "ca.pem"};
 }
 
 std::string text_of(const std::filesystem::path& path) {
