@@ -56,6 +56,12 @@ void ProcessLauncher::hand_over(PreparedAttempt& attempt, PreparedReplica& repli
     }
     if (!found)
       return end(key, pb::EXIT_CAUSE_LOST, "its keeper is gone, and so is its process");
+    if (found->session != found->pid) {  // we make the main process the leader of a session
+      for (auto pid : all_marked(replica.frame.marker()))
+        signal_marked(pid, replica.frame.marker(), SIGKILL);
+      return end(key, pb::EXIT_CAUSE_LOST,
+                 "its keeper is gone, and so is its process; what that had started was ended");
+    }
     replica.pid = found->pid;
     replica.start_ticks = found->start_ticks;
     ReplicaStarted started;

@@ -58,7 +58,8 @@ void add_descendants(pid_t pid, std::vector<pid_t>& found);
 /// All processes of the machine that carry the marker and live (no zombies). A look at all of /proc: slow.
 std::vector<pid_t> all_marked(std::uint64_t marker);
 
-/// The marked process that was started first (the replica's main process), if any lives.
+/// The marked process that was started first, if any lives: the replica's main process, the leader of its session; or,
+/// where that is gone, what it has left behind.
 std::optional<ProcessStat> first_marked(std::uint64_t marker);
 
 /// A pidfd of the process that has this pid *and* started then; empty: it is gone.

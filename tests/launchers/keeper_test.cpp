@@ -155,6 +155,36 @@ TEST_CASE("a trial without agent and without keeper is found by a new agent", "[
   CHECK(exit.cause() == (kernel_tells_exits() ? pb::EXIT_CAUSE_EXITED : pb::EXIT_CAUSE_LOST));
 }
 
+TEST_CASE("what outlives a trial's process and its keeper is not taken for the trial",
+          "[process][keeper]") {
+  Home home;
+  auto plan = shell_plan("sleep 1000 & echo $! > $AUTOTUNE_TRIAL_DIR/child; wait");
+  pid_t child = 0;
+  {
+    Watched first(make_process_launcher(options_for(home)));
+    REQUIRE(first->prepare(plan));
+    first->start(key_of(plan), std::nullopt);
+    REQUIRE(first.wait_for_start(key_of(plan)));
+    REQUIRE(eventually([&] {
+      child = std::atoi(read_file(trial_file(home, plan, "child")).c_str());
+      return child > 0;
+    }));
+    auto keeper = home.keeper_pid();
+    first.drop();
+    ::kill(keeper, SIGKILL);
+    REQUIRE(eventually([&] { return !alive(keeper); }));
+    ::kill(first.started[0].pid(), SIGKILL);
+    REQUIRE(eventually([&] { return !alive(first.started[0].pid()); }));
+  }
+  REQUIRE(alive(child));
+  Watched second(make_process_launcher(options_for(home)));
+  REQUIRE(second->adopt(plan));
+  auto exit = second.wait_for_exit(key_of(plan));
+  CHECK(exit.cause() == pb::EXIT_CAUSE_LOST);
+  CHECK_THAT(exit.detail(), Catch::Contains("what that had started was ended"));
+  CHECK(eventually([&] { return !alive(child); }));
+}
+
 TEST_CASE("a lease that is not renewed ends the trial inside the lease", "[process][keeper]") {
   Home home;
   auto options = options_for(home);
