@@ -127,10 +127,7 @@ class Strangers(Cluster):
         self.end(agent)
 
     def test_an_address_without_a_server_is_said_once(self):
-        agent = self.join("a")
-        server = self.serve()  # makes the authority that the agent needs
-        self.finish(agent)     # it had none when it began
-        self.end(server)
+        self.end(self.serve())  # makes the authority that the agent needs
         agent = self.join("a")
         wait_until(lambda: "no server answers at" in self.output(agent), "the agent says so")
         self.serve()
