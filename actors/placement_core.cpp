@@ -179,7 +179,7 @@ PlacementEffects PlacementCore::on_replayed(const std::string& experiment_id,
   forget_line(experiment_id);
   for (auto held = held_.lower_bound({experiment_id, std::numeric_limits<Sequence>::min()});
        held != held_.end() && held->first.first == experiment_id;)
-    give_back((held++)->first);
+    give_back(Key((held++)->first));  // a copy: the place itself is erased
   for (const auto& place : places)
     hold({experiment_id, place.sequence}, {needs, queue, place.node, place.gpus});
   if (places.empty())
