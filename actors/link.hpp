@@ -28,7 +28,6 @@ class Link {
   std::uint64_t received() const { return received_; }
   /// What was said at least `age` ago and is not acknowledged; it counts as said now.
   std::vector<pb::NodeFrame> overdue(Time now, std::chrono::milliseconds age);
-  std::size_t unacknowledged() const { return sent_.size(); }
 
  private:
   struct Sent {

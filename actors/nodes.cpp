@@ -99,6 +99,9 @@ void NodesState::act(NodesEffect& effect) {
           log::info("node-joined", "node={} cpu={} gpus={}", x.capacity.name, x.capacity.cpu,
                     x.capacity.gpus.size());
           compat::send(self_, context_.placement, NodeJoined{std::move(x.capacity)});
+        } else if constexpr (std::is_same_v<Effect, NodeLeft>) {
+          log::warn("node-lost", "node={}", x.node);
+          compat::send(self_, context_.placement, NodeGone{x.node});
         } else {
           log::info("node-state", "node={} state={}", x.node, static_cast<int>(x.state));
           compat::send(self_, context_.placement, NodeStateChanged{x.node, x.state});

@@ -166,7 +166,7 @@ void NodesCore::on_heartbeat(Time now, Node& node, const pb::NodeFrame& frame,
   node.beat = beat.number();
   node.description = beat.node();
   node.description.set_name(frame.node());
-  if (changed)
+  if (changed || node.given_up)
     effects.emplace_back(NodeSeen{capacity_of(node.description)});
   bool opens = !same || !node.has_session || frame.session() != node.link.session();
   if (opens)
@@ -297,6 +297,7 @@ void NodesCore::give_up(Node& node, NodesEffects& effects) {
   node.given_up = true;
   node.has_session = false;
   tell(node, NodeState::unreachable, effects);
+  effects.emplace_back(NodeLeft{node.description.name()});
   for (const auto& [key, held] : node.attempts)
     if (!held.ended)
       effects.emplace_back(ResultOfAttempt{lost(key, "node " + node.description.name() +

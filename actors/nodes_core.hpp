@@ -51,13 +51,17 @@ struct ReportsOfAttempt {
 struct NodeSeen {
   NodeCapacity capacity;
 };
+/// It was given up: what was granted there is void.
+struct NodeLeft {
+  std::string node;
+};
 struct NodeBecame {
   std::string node;
   NodeState state = NodeState::ready;
 };
 
 using NodesEffect = std::variant<SendToNode, NewsOfAttempt, ResultOfAttempt, ReportsOfAttempt,
-                                 NodeSeen, NodeBecame>;
+                                 NodeSeen, NodeBecame, NodeLeft>;
 using NodesEffects = std::vector<NodesEffect>;
 
 /// All nodes on other machines, and the attempts that are to run there. Three different losses:
@@ -92,7 +96,6 @@ class NodesCore {
   std::optional<Time> next_tick(Time now) const;
   /// For people: state, and when each was last heard of.
   std::vector<pb::NodeSummary> summaries(Time now) const;
-  bool knows(const std::string& node) const { return nodes_.count(node) > 0; }
   /// Messages of older sessions and attempts, which had no effect.
   std::int64_t dropped() const { return dropped_; }
 

@@ -85,6 +85,12 @@ struct PlacementWaits {
 using PlacementEffect = std::variant<PlacementGranted, PlacementWaits>;
 using PlacementEffects = std::vector<PlacementEffect>;
 
+/// Sums of fractions of cores are not exact.
+inline constexpr double cpu_slack = 1e-6;
+
+/// 0 where it is not named.
+double amount_of(const std::map<std::string, double>& amounts, const std::string& name);
+
 /// The number that scheduler.t9kScheduler.priority stands for: itself, or 0 where it is a name.
 double priority_of(const std::string& text);
 
@@ -185,7 +191,7 @@ class PlacementCore {
   Node* best_for(const PlacementRequest& request);
   PlacementGranted grant(Node& node, PlacementRequest request);
   void hold(const Key& key, Held held);
-  void give_back(const Key& key);
+  void give_back(Key key);  // by value: what is erased may be the only other copy
   void withdraw(const std::string& experiment_id, Sequence sequence);
   void forget_line(const std::string& experiment_id);
   PlacementEffects serve_waiting();

@@ -71,7 +71,7 @@ Result<std::unique_ptr<LocalServer>> LocalServer::start(ServerOptions options) {
   // there for a tuner that computes for a while; each one more costs wake-ups.
   impl->config.set("caf.scheduler.policy", std::string("sharing"));
   impl->config.set("caf.scheduler.max-threads", std::size_t{2});
-  if (options.listen) {
+  if (options.cluster) {
     auto identity = head_identity(options.home);
     if (!identity)
       return tl::unexpected(identity.error());

@@ -20,9 +20,8 @@ struct ServerOptions {
   Watcher watcher;
   std::string log_level = "warn";
   bool runs_trials = true;  ///< false: only on other machines
-  /// Agents of other machines may join, once it is published.
+  /// Agents of other machines may join, over TLS, once it is published.
   std::optional<ClusterLimits> cluster = std::nullopt;
-  bool listen = false;  ///< it will be published: speaks TLS
 };
 
 /// One process owns a home. Errors: failed_precondition (somebody holds it, the schema is newer),

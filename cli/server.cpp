@@ -59,12 +59,11 @@ constexpr double lease_max_s = 86400;
 Result<ServerOptions> options_of(const Common& common, const ServerWords& words) {
   ServerOptions options{home_folder(common), "autotune server", {}, common.log_level};
   options.runs_trials = words.with_agent;
-  options.listen = !words.listen.empty();
-  if (!options.listen && !options.runs_trials)
+  if (words.listen.empty() && !options.runs_trials)
     return fail(ErrorCode::invalid_argument,
                 "give --with-agent to run trials on this machine, --listen HOST:PORT for agents of "
                 "other machines, or both");
-  if (!options.listen)
+  if (words.listen.empty())
     return options;
   options.cluster.emplace();
   options.cluster->lease =

@@ -172,6 +172,8 @@ void ClusterWorld::perform(NodesEffects effects) {
       perform(head_->on_stored(now_));
     } else if (auto* became = std::get_if<NodeBecame>(&effect)) {
       states_[became->node] = became->state;
+    } else if (auto* left = std::get_if<NodeLeft>(&effect)) {
+      states_.erase(left->node);
     }
   }
 }

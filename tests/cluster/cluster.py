@@ -1,6 +1,8 @@
 """What the cluster tests share: a server that listens, and agents that join it, all on this machine."""
 
 import json
+import os
+import pathlib
 import signal
 import socket
 
@@ -86,6 +88,19 @@ class Cluster(EndToEnd):
                     if one["attempt"] == trial["attempt"]]
             self.assertEqual(sorted(last), [1, 2], f"reports of trial {trial['sequence']}")
         self.assertEqual(self.trial_processes(), [])
+        return found
+
+    def processes_of(self, node):
+        """The trial processes of that node's agent."""
+        wanted = b"AUTOTUNE_TRIAL_DIR=" + os.fsencode(self.home / "nodes" / node) + b"/"
+        found = []
+        for pid in self.trial_processes():
+            try:
+                environment = pathlib.Path(f"/proc/{pid}/environ").read_bytes()
+            except OSError:  # gone meanwhile
+                continue
+            if wanted in environment:
+                found.append(pid)
         return found
 
     def end(self, *children):

@@ -1,7 +1,6 @@
 """Three hosts on a bridge, one of which is pulled out: no reset, no answer, as when a switch dies. Needs root."""
 
 import os
-import pathlib
 import shutil
 import subprocess
 import time
@@ -87,10 +86,7 @@ class Partition(Cluster):
         # Whoever is started anew finds the one before ended: never do more than four live.
         started = self.wait_for_lines(self.starts, 6)
         self.assertEqual(sorted(started[4:]), sorted(cut_off))
-        home = os.fsencode(self.home / "nodes" / "b")
-        on_b = [pid for pid in self.trial_processes()
-                if b"AUTOTUNE_TRIAL_DIR=" + home + b"/" in pathlib.Path(f"/proc/{pid}/environ").read_bytes()]
-        self.assertEqual(on_b, [], "they were ended on their own node")
+        self.assertEqual(self.processes_of("b"), [], "they were ended on their own node")
         wait_until(lambda: time.monotonic() - began > 60, "a minute has passed")
         self.assertEqual(self.node("b")["state"], "Lost")
         self.heal("b")

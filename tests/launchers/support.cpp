@@ -1,5 +1,7 @@
 #include "support.hpp"
 
+#include <catch2/catch.hpp>
+
 #include <poll.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
@@ -198,6 +200,22 @@ std::vector<int> numbers_in(const std::string& path) {
 
 std::string folder_of(const Home& home, const pb::AttemptPlan& plan, const std::string& replica) {
   return JobFolder::of(home.path(), plan)->replica(replica);
+}
+
+std::string trial_file(const Home& home, const pb::AttemptPlan& plan, const std::string& name) {
+  return JobFolder::of(home.path(), plan)->trial() + "/" + name;
+}
+
+pb::AttemptPlan waiting_plan(const std::string& then, std::int64_t sequence) {
+  return shell_plan("while [ ! -e $AUTOTUNE_TRIAL_DIR/go ]; do sleep 0.01; done; " + then,
+                    sequence);
+}
+
+void kill_keeper(const Home& home) {
+  auto pid = home.keeper_pid();
+  REQUIRE(pid > 0);
+  ::kill(pid, SIGKILL);
+  REQUIRE(eventually([&] { return !alive(pid); }));
 }
 
 }  // namespace autotune::test

@@ -72,5 +72,11 @@ std::vector<int> numbers_in(const std::string& path);
 /// The replica's folder.
 std::string folder_of(const Home& home, const pb::AttemptPlan& plan,
                       const std::string& replica = "worker-0");
+/// A file in the trial's folder.
+std::string trial_file(const Home& home, const pb::AttemptPlan& plan, const std::string& name);
+/// A trial that waits for the file "go" in its folder, then does `then`.
+pb::AttemptPlan waiting_plan(const std::string& then, std::int64_t sequence = 0);
+/// Kills the home's keeper, and waits until it is gone.
+void kill_keeper(const Home& home);
 
 }  // namespace autotune::test
