@@ -113,7 +113,8 @@ Head spawn_head(caf::actor_system& system, HeadOptions options) {
     if (*control)
       compat::anon_send(*control, DiskFull{full});
   };
-  head.store = spawn_store(system, options.writer, on_disk, options.detached, options.store_limits);
+  head.store = spawn_store(system, {options.writer, on_disk, options.metrics_sink},
+                           options.detached, options.store_limits);
   head.sink = compat::spawn_state<MetricsSinkActor, MetricsSinkState>(system, false, head.store);
   head.placement = compat::spawn_state<PlacementActor, PlacementState>(
       system, false,

@@ -19,7 +19,8 @@ struct HeadOptions {
   NodeCapacity node;                   ///< this machine
   /// Null: this machine alone. Else agents of other machines may join, where its owner publishes `Head::control`.
   std::optional<ClusterLimits> cluster;
-  Watcher watcher;                        ///< may be empty
+  Watcher watcher;            ///< may be empty
+  ReportsActor metrics_sink;  ///< hears of every report once it is durable, in order; null: nobody
   std::function<std::int64_t()> wall_ms;  ///< empty: the system's clock
   std::function<Result<void>(const std::string& experiment_id)> remove_folders;  ///< may be empty
   MeasureStorage measure_storage;  ///< may be empty: then quotas (spec.storage) are not watched

@@ -18,9 +18,8 @@ caf::actor_id id_of(const caf::strong_actor_ptr& sender) {
 
 }  // namespace
 
-StoreState::StoreState(StoreActor::pointer self, std::shared_ptr<StoreWriter> writer,
-                       std::function<void(bool full)> on_disk, StoreLimits limits)
-    : self_(self), writer_(std::move(writer)), on_disk_(std::move(on_disk)), limits_(limits) {}
+StoreState::StoreState(StoreActor::pointer self, StoreContext context, StoreLimits limits)
+    : self_(self), context_(std::move(context)), limits_(limits) {}
 
 StoreActor::behavior_type StoreState::make_behavior() {
   return {
@@ -109,11 +108,11 @@ void StoreState::commit() {
 
 Result<void> StoreState::write_first(std::size_t count) {
   if (count == gathered_.size())
-    return writer_->commit(gathered_);
+    return context_.writer->commit(gathered_);
   auto end = gathered_.begin() + static_cast<std::ptrdiff_t>(count);
   std::vector<StoreWrite> batch(std::make_move_iterator(gathered_.begin()),
                                 std::make_move_iterator(end));
-  auto written = writer_->commit(batch);
+  auto written = context_.writer->commit(batch);
   std::move(batch.begin(), batch.end(), gathered_.begin());
   return written;
 }
@@ -126,7 +125,7 @@ void StoreState::on_failure(const Error& error) {
     failing_ = true;
     if (error.code == ErrorCode::resource_exhausted && !full_) {
       full_ = true;
-      on_disk_(true);
+      context_.on_disk(true);
     }
     return schedule(true);
   }
@@ -161,11 +160,41 @@ void StoreState::refuse_first(const Error& error) {
   }
 }
 
+/// One message for each attempt whose reports are among these.
+void StoreState::tell_sink(StoreWrite& durable) {
+  std::vector<pb::Report>* reports = nullptr;
+  if (auto* streamed = std::get_if<AddReports>(&durable))
+    reports = &streamed->reports;
+  else if (auto* with_events = std::get_if<AppendEvents>(&durable))
+    reports = &with_events->reports;
+  if (reports == nullptr)
+    return;
+  pb::ReportsMessage message;
+  auto send_it = [&] {
+    if (message.reports_size() > 0)
+      compat::send(self_, context_.metrics_sink, std::move(message));
+  };
+  for (auto& report : *reports) {
+    if (report.sequence() != message.sequence() || report.attempt() != message.attempt()) {
+      send_it();
+      message = {};
+    }
+    message.set_experiment_id(experiment_of(durable));
+    message.set_sequence(report.sequence());
+    message.set_attempt(report.attempt());
+    *message.add_reports() = std::move(report);
+  }
+  send_it();
+}
+
 void StoreState::answer_first(std::size_t count, const std::optional<Error>& error) {
-  for (std::size_t i = 0; i < count; ++i)
+  for (std::size_t i = 0; i < count; ++i) {
+    if (context_.metrics_sink && !error)
+      tell_sink(gathered_[i]);
     if (pending_[i].token != 0 && pending_[i].sender)
       compat::send(self_, caf::actor_cast<StoreClient>(pending_[i].sender),
                    Stored{pending_[i].token, error});
+  }
   gathered_.erase(gathered_.begin(), gathered_.begin() + static_cast<std::ptrdiff_t>(count));
   pending_.erase(pending_.begin(), pending_.begin() + static_cast<std::ptrdiff_t>(count));
 }
@@ -173,12 +202,12 @@ void StoreState::answer_first(std::size_t count, const std::optional<Error>& err
 void StoreState::on_success() {
   if (full_) {
     // What went into the reserve is no sign of room: the disk has some when the reserve can be taken again.
-    if (!writer_->restore_reserve()) {
+    if (!context_.writer->restore_reserve()) {
       failing_ = true;
       return schedule(true);
     }
     full_ = false;
-    on_disk_(false);
+    context_.on_disk(false);
   }
   if (failing_)
     log::info("commit-works-again", "waiting={}", gathered_.size());
@@ -186,10 +215,9 @@ void StoreState::on_success() {
   schedule(false);
 }
 
-StoreActor spawn_store(caf::actor_system& system, std::shared_ptr<StoreWriter> writer,
-                       std::function<void(bool full)> on_disk, bool detached, StoreLimits limits) {
-  return compat::spawn_state<StoreActor, StoreState>(system, detached, std::move(writer),
-                                                     std::move(on_disk), limits);
+StoreActor spawn_store(caf::actor_system& system, StoreContext context, bool detached,
+                       StoreLimits limits) {
+  return compat::spawn_state<StoreActor, StoreState>(system, detached, std::move(context), limits);
 }
 
 }  // namespace autotune

@@ -27,14 +27,20 @@ struct StoreLimits {
   std::size_t busy_batch = 64;
 };
 
+/// What the store actor works with.
+struct StoreContext {
+  std::shared_ptr<StoreWriter> writer;
+  std::function<void(bool full)> on_disk;  ///< told when room on the disk goes and comes back
+  ReportsActor metrics_sink;  ///< hears of every report once it is durable, in order; null: nobody
+};
+
 /// State of the STORE actor. Every write is answered in order, exactly once, when it is durable; a write that
 /// cannot be made durable now (full disk) waits and is tried again, so nothing that was accepted is lost. One that
 /// never can be is answered with its error, and so is all that its sender writes to that experiment afterwards:
 /// events after a gap would tell another story.
 class StoreState {
  public:
-  StoreState(StoreActor::pointer self, std::shared_ptr<StoreWriter> writer,
-             std::function<void(bool full)> on_disk, StoreLimits limits);
+  StoreState(StoreActor::pointer self, StoreContext context, StoreLimits limits);
 
   StoreActor::behavior_type make_behavior();
 
@@ -50,6 +56,7 @@ class StoreState {
   void commit();
   Result<void> write_first(std::size_t count);
   void refuse_first(const Error& error);
+  void tell_sink(StoreWrite& durable);
   void answer_first(std::size_t count, const std::optional<Error>& error);
   void on_failure(const Error& error);
   void on_success();
@@ -57,8 +64,7 @@ class StoreState {
   void tick_at(Time due);
 
   StoreActor::pointer self_;
-  std::shared_ptr<StoreWriter> writer_;
-  std::function<void(bool full)> on_disk_;
+  StoreContext context_;
   StoreLimits limits_;
   std::vector<StoreWrite> gathered_;
   std::vector<Pending> pending_;  // one for each of gathered_
@@ -73,8 +79,7 @@ class StoreState {
 };
 
 /// Spawns the store actor; `detached`: on a thread of its own, since a commit waits for the disk.
-StoreActor spawn_store(caf::actor_system& system, std::shared_ptr<StoreWriter> writer,
-                       std::function<void(bool full)> on_disk, bool detached,
+StoreActor spawn_store(caf::actor_system& system, StoreContext context, bool detached,
                        StoreLimits limits = {});
 
 }  // namespace autotune

@@ -3,6 +3,7 @@
 #include <mutex>
 #include <thread>
 
+#include "actors/machine.hpp"
 #include "actors/nodes_core.hpp"
 #include "cli/agent_node.hpp"
 #include "cli/cli.hpp"

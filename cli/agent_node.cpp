@@ -7,6 +7,7 @@
 #include <caf/all.hpp>
 
 #include "actors/head.hpp"
+#include "actors/machine.hpp"
 #include "actors/transport.hpp"
 #include "actors/uplink.hpp"
 #include "cli/identity.hpp"
@@ -90,7 +91,7 @@ Result<std::unique_ptr<AgentNode>> AgentNode::start(AgentOptions options) {
   NodeAgentLimits limits;
   limits.lease = std::chrono::milliseconds(0);  // the head's
   impl->agent = compat::spawn_state<NodeAgentActor, NodeAgentState>(
-      *impl->system, true, launchers_of(folder, LeaseClockKind::boottime),
+      *impl->system, true, make_launchers(process_options(folder, LeaseClockKind::boottime)),
       ReportsActor(impl->uplink), limits);
   compat::anon_send(impl->uplink, ServeNode{caf::actor_cast<caf::strong_actor_ptr>(impl->agent)});
   bool enrolled = std::filesystem::exists(folder / "tls" / "enrolled-at");

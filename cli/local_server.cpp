@@ -6,22 +6,16 @@
 #include <spdlog/spdlog.h>
 #include <caf/all.hpp>
 
-#include "actors/head.hpp"
+#include "actors/server.hpp"
 #include "actors/transport.hpp"
 #include "cli/control_socket.hpp"
 #include "cli/enrolment.hpp"
 #include "cli/identity.hpp"
 #include "cli/machine.hpp"
-#include "launchers/log_usage.hpp"
-#include "store/home_lock.hpp"
-#include "store/sqlite.hpp"
 
 namespace autotune::cli {
 
 namespace {
-
-constexpr auto answer_timeout =
-    std::chrono::minutes(15);  // a stop waits for the graces of all trials
 
 /// AUTOTUNE_SYNCHRONOUS=normal trades the last commits before a power loss for speed.
 WriterOptions writer_options() {
@@ -40,15 +34,12 @@ Result<std::unique_ptr<StoreReader>> reader_of(const std::filesystem::path& home
 }
 
 struct LocalServer::Impl {
-  explicit Impl(HomeLock home_lock) : lock(std::move(home_lock)) {}
-
-  HomeLock lock;
   std::filesystem::path home;
   std::unique_ptr<Enrolment> enrolment;
   std::unique_ptr<Renewal> renewal;
   caf::actor_system_config config;
   std::unique_ptr<caf::actor_system> system;
-  Head head;
+  std::unique_ptr<Server> server;
   std::unique_ptr<ControlSocket> socket;
   std::mutex mutex;
   std::set<std::string> touched;  // experiments that somebody asked about
@@ -60,12 +51,8 @@ Result<std::unique_ptr<LocalServer>> LocalServer::start(ServerOptions options) {
     return tl::unexpected(lock.error());
   if (auto opened = open_log(options.home, options.log_level); !opened)
     return tl::unexpected(opened.error());
-  auto writer = open_writer(database_path(options.home), writer_options());
-  if (!writer)
-    return tl::unexpected(writer.error());
-
   configure_types();
-  auto impl = std::make_unique<Impl>(std::move(*lock));
+  auto impl = std::make_unique<Impl>();
   impl->home = options.home;
   // Actors share few cores with the trials: work sharing sleeps where work stealing polls, and a second thread is
   // there for a tuner that computes for a while; each one more costs wake-ups.
@@ -83,35 +70,18 @@ Result<std::unique_ptr<LocalServer>> LocalServer::start(ServerOptions options) {
         });
   }
   impl->system = std::make_unique<caf::actor_system>(impl->config);
-  HeadOptions head;
-  head.writer = std::move(*writer);
-  head.open_reader = [path = database_path(options.home)] { return open_reader(path); };
-  if (options.runs_trials)
-    head.launcher = launchers_of(options.home, LeaseClockKind::monotonic);
-  head.node = this_machine();
-  head.node.alone = !options.cluster;
-  head.cluster = options.cluster;
-  head.watcher = std::move(options.watcher);
-  head.remove_folders = [home = options.home](const std::string& id) -> Result<void> {
-    std::error_code code;
-    std::filesystem::remove_all(home / "trials" / id, code);
-    if (code)
-      return fail(ErrorCode::unavailable, (home / "trials" / id).string() + ": " + code.message());
-    return {};
-  };
-  head.folder_of = [home = options.home](const std::string& id) {
-    return std::filesystem::absolute(home / "trials" / id).string();
-  };
-  head.measure_storage = [home = options.home](const std::string& id) -> Result<std::int64_t> {
-    auto reader = open_reader(database_path(home));
-    if (!reader)
-      return tl::unexpected(reader.error());
-    auto rows = (*reader)->stored_bytes(id);
-    if (!rows)
-      return rows;
-    return *rows + log_bytes_of(home, id);
-  };
-  impl->head = spawn_head(*impl->system, std::move(head));
+  ServerConfig config;
+  config.home = options.home;
+  config.lock = *std::move(lock);
+  config.runs_trials = options.runs_trials;
+  config.cluster = options.cluster;
+  config.process = process_options(options.home, LeaseClockKind::monotonic);
+  config.watcher = std::move(options.watcher);
+  config.store = writer_options();
+  auto spawned = spawn_server(*impl->system, std::move(config));
+  if (!spawned)
+    return tl::unexpected(spawned.error());
+  impl->server = *std::move(spawned);
   auto server = std::unique_ptr<LocalServer>(new LocalServer(std::move(impl)));
   auto socket =
       ControlSocket::listen(options.home, [raw = server.get()](pb::ControlRequest request) {
@@ -135,25 +105,18 @@ LocalServer::~LocalServer() {
   impl_->enrolment.reset();
   impl_->renewal.reset();
   impl_->socket.reset();
-  impl_->head.shut_down(*impl_->system);
-  impl_->head = {};
+  impl_->server.reset();
   impl_->system.reset();
   spdlog::shutdown();
 }
 
+Result<std::vector<std::string>> LocalServer::take_up(
+    const std::function<void(const std::string& experiment_id, const Error&)>& why_not) {
+  return impl_->server->take_up(why_not);
+}
+
 Result<pb::ControlResponse> LocalServer::ask(pb::ControlRequest request) {
-  caf::scoped_actor self{*impl_->system};
-  Result<pb::ControlResponse> answer = fail(ErrorCode::internal, "no answer");
-  compat::request(self.ptr(), impl_->head.control, answer_timeout, std::move(request))
-      .receive([&](pb::ControlResponse& response) { answer = std::move(response); },
-               [&](const caf::error& error) {
-                 answer = fail(ErrorCode::unavailable,
-                               "the server did not answer: " + caf::to_string(error));
-               });
-  if (answer && !answer->error().empty())
-    return fail(answer->error_code() != 0 ? static_cast<ErrorCode>(answer->error_code())
-                                          : ErrorCode::internal,
-                answer->error());
+  auto answer = impl_->server->ask(std::move(request));
   if (answer && !answer->experiment_id().empty()) {
     std::lock_guard guard(impl_->mutex);
     impl_->touched.insert(answer->experiment_id());
@@ -162,7 +125,7 @@ Result<pb::ControlResponse> LocalServer::ask(pb::ControlRequest request) {
 }
 
 Result<std::uint16_t> LocalServer::publish(const HostPort& address) {
-  return publish_control(*impl_->system, impl_->head.control, address.host, address.port);
+  return publish_control(*impl_->system, impl_->server->control(), address.host, address.port);
 }
 
 Result<std::uint16_t> LocalServer::take_enrolments(const HostPort& address,
@@ -180,7 +143,7 @@ bool LocalServer::has_touched(const std::string& experiment_id) const {
 }
 
 void LocalServer::tell(pb::ControlRequest request) {
-  compat::anon_send(impl_->head.control, std::move(request));
+  compat::anon_send(impl_->server->control(), std::move(request));
 }
 
 }  // namespace autotune::cli

@@ -2,9 +2,11 @@
 #pragma once
 
 #include <filesystem>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "actors/control.hpp"
 #include "actors/nodes_core.hpp"
@@ -36,6 +38,9 @@ class LocalServer {
   /// Gives certificates to machines that have a token; those are told that control is at `control_address`.
   Result<std::uint16_t> take_enrolments(const HostPort& address,
                                         const std::string& control_address);
+  /// As `Server::take_up`.
+  Result<std::vector<std::string>> take_up(
+      const std::function<void(const std::string& experiment_id, const Error&)>& why_not);
   /// Asks control and waits for the answer.
   Result<pb::ControlResponse> ask(pb::ControlRequest request);
   /// Whether this server was asked to run, resume or change that experiment.

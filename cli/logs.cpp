@@ -7,10 +7,10 @@
 #include <thread>
 #include <vector>
 
+#include "actors/machine.hpp"
 #include "cli/cli.hpp"
 #include "cli/follow.hpp"
 #include "cli/local_server.hpp"
-#include "cli/machine.hpp"
 #include "messages/states.hpp"
 
 namespace autotune::cli {

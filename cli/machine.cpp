@@ -2,17 +2,10 @@
 
 #include <cstdlib>
 #include <string_view>
-#include <thread>
 
 #include <spdlog/sinks/rotating_file_sink.h>
 #include <spdlog/spdlog.h>
 #include <sys/stat.h>
-#include <unistd.h>
-
-#include "launchers/gpus.hpp"
-#include "launchers/launcher_switch.hpp"
-#include "launchers/process.hpp"
-#include "launchers/simulated.hpp"
 
 namespace autotune::cli {
 
@@ -28,18 +21,6 @@ void keep_private(const std::filesystem::path& logs) {
 }
 
 }  // namespace
-
-NodeCapacity this_machine() {
-  NodeCapacity node;
-  char name[256] = "localhost";
-  ::gethostname(name, sizeof name - 1);
-  node.name = name;
-  node.cpu = std::max(1u, std::thread::hardware_concurrency());
-  node.memory_bytes =
-      static_cast<std::int64_t>(::sysconf(_SC_PHYS_PAGES)) * ::sysconf(_SC_PAGESIZE);
-  node.gpus = visible_gpus();
-  return node;
-}
 
 Result<void> open_log(const std::filesystem::path& home, const std::string& level) {
   constexpr std::size_t log_bytes_max = 10u << 20;
@@ -70,16 +51,13 @@ bool is_set(const char* name, std::string_view value) {
   return given != nullptr && value == given;
 }
 
-std::shared_ptr<Launcher> launchers_of(const std::filesystem::path& home, LeaseClockKind clock) {
+ProcessLauncherOptions process_options(const std::filesystem::path& home, LeaseClockKind clock) {
   ProcessLauncherOptions process;
   process.home = home;
   process.base_environment = own_environment();
   process.cgroup_per_trial = is_set("AUTOTUNE_CGROUP_PER_TRIAL", "1");
   process.lease_on_boottime = clock == LeaseClockKind::boottime;
-  std::map<std::string, std::unique_ptr<Launcher>> launchers;
-  launchers.emplace("process", make_process_launcher(std::move(process)));
-  launchers.emplace("simulated", std::make_unique<SimulatedLauncher>());
-  return std::make_shared<LauncherSwitch>(std::move(launchers));
+  return process;
 }
 
 }  // namespace autotune::cli

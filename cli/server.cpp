@@ -9,27 +9,16 @@ namespace autotune::cli {
 
 namespace {
 
-/// Goes on with what ran when the server before this one ended; processes that outlived it are adopted.
-Result<int> take_up(LocalServer& server, const std::filesystem::path& home) {
-  auto reader = reader_of(home);
-  auto all = reader ? (*reader)->experiments() : tl::unexpected(reader.error());
-  if (!all)
-    return tl::unexpected(all.error());
-  int count = 0;
-  for (const auto& summary : *all) {
-    if (at_rest(summary.phase()))
-      continue;
-    pb::ControlRequest request;
-    request.mutable_command()->set_experiment_id(summary.id());
-    request.mutable_command()->set_verb("go-on");
-    if (auto answer = server.ask(std::move(request)); !answer) {
-      report({answer.error().code, summary.id() + " cannot go on: " + answer.error().message});
-      continue;
-    }
-    std::cout << summary.id() << " goes on\n";
-    ++count;
-  }
-  return count;
+/// Goes on with what ran when the server before this one ended.
+Result<void> take_up(LocalServer& server) {
+  auto taken = server.take_up([](const std::string& id, const Error& error) {
+    report({error.code, id + " cannot go on: " + error.message});
+  });
+  if (!taken)
+    return tl::unexpected(taken.error());
+  for (const auto& id : *taken)
+    std::cout << id << " goes on\n";
+  return {};
 }
 
 /// What the next server will find to do.
@@ -101,7 +90,7 @@ int serve(const Common& common, const ServerWords& words) {
   auto server = LocalServer::start(*std::move(options));
   if (!server)
     return report(server.error());
-  if (auto taken = take_up(**server, home); !taken)
+  if (auto taken = take_up(**server); !taken)
     return report(taken.error());
   if (!words.listen.empty()) {  // after that, so that what agents still run is known
     auto port = (*server)->publish(*address);

@@ -4,8 +4,9 @@
 function(autotune_layer name)
   cmake_parse_arguments(ARG "" "" "SOURCES;LINK" ${ARGN})
   add_library(autotune_${name} STATIC ${ARG_SOURCES})
-  target_include_directories(autotune_${name} PUBLIC ${PROJECT_SOURCE_DIR})
-  target_link_libraries(autotune_${name} PUBLIC ${ARG_LINK} PRIVATE autotune_warnings)
+  target_include_directories(autotune_${name} PUBLIC $<BUILD_INTERFACE:${PROJECT_SOURCE_DIR}>
+                             $<INSTALL_INTERFACE:${CMAKE_INSTALL_INCLUDEDIR}/autotune>)
+  target_link_libraries(autotune_${name} PUBLIC ${ARG_LINK} PRIVATE $<BUILD_INTERFACE:autotune_warnings>)
 endfunction()
 
 # autotune_test(name SOURCES ... LINK ... [TIMEOUT SECONDS] [ENVIRONMENT VAR=VALUE ...]): a Catch2 program, each TEST_CASE a ctest test.

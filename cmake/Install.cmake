@@ -1,5 +1,5 @@
-# What `make install` lays under PREFIX: the binary, the Python package that it gives to trials, headers, licences.
-include(GNUInstallDirs)
+# What `make install` lays under PREFIX: the binary, the Python package that it gives to trials, headers, libraries, a
+# CMake package, licences.
 set(CMAKE_INSTALL_DOCDIR ${CMAKE_INSTALL_DATADIR}/doc/autotune)
 
 if(TARGET autotune)
@@ -23,3 +23,25 @@ foreach(document LICENSE NOTICE README.md)
     install(FILES ${document} DESTINATION ${CMAKE_INSTALL_DOCDIR})
   endif()
 endforeach()
+
+# find_package(AutoTune): AutoTune::actors is what a program links that spawns a server in a CAF system of its own
+# (examples/embedding); it brings the layers below it, each of which may be linked alone: AutoTune::tuner, ...
+if(TARGET autotune_actors)
+  include(CMakePackageConfigHelpers)
+  set(libraries autotune_proto)
+  foreach(layer IN ITEMS messages tuner launchers config store actors)
+    list(APPEND libraries autotune_${layer})
+    set_target_properties(autotune_${layer} PROPERTIES EXPORT_NAME ${layer})
+  endforeach()
+  set_target_properties(autotune_proto PROPERTIES EXPORT_NAME proto)
+  set(package ${CMAKE_INSTALL_LIBDIR}/cmake/AutoTune)
+  install(TARGETS ${libraries} EXPORT AutoTuneTargets ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR})
+  install(EXPORT AutoTuneTargets NAMESPACE AutoTune:: DESTINATION ${package})
+  configure_package_config_file(cmake/AutoTuneConfig.cmake.in ${CMAKE_BINARY_DIR}/AutoTuneConfig.cmake
+                                INSTALL_DESTINATION ${package}
+                                PATH_VARS CMAKE_INSTALL_BINDIR)
+  write_basic_package_version_file(${CMAKE_BINARY_DIR}/AutoTuneConfigVersion.cmake
+                                   COMPATIBILITY SameMinorVersion)
+  install(FILES ${CMAKE_BINARY_DIR}/AutoTuneConfig.cmake
+                ${CMAKE_BINARY_DIR}/AutoTuneConfigVersion.cmake DESTINATION ${package})
+endif()

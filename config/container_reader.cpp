@@ -57,8 +57,7 @@ class ContainerReader {
   /// An image brings its own command; without an image there is none.
   void require_command(const Fields& fields) {
     bool has_image = context_.launcher == "kubernetes" || context_.launcher == "container";
-    bool is_simulated = context_.launcher == "simulated";
-    if (out_.command().empty() && !fields.has("command") && !has_image && !is_simulated)
+    if (out_.command().empty() && !fields.has("command") && !has_image && context_.needs_command)
       fields.missing("command", "what to run; the " + context_.launcher +
                                     " launcher takes no command from an image");
   }

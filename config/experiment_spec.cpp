@@ -127,7 +127,7 @@ class ExperimentReader {
     limits(spec);
     read_storage(spec, spec_);
     read_aistore(spec, spec_);
-    read_launcher(spec, options_.default_launcher, spec_);
+    read_launcher(spec, options_.default_launcher, options_.launchers, spec_);
     search_space(spec);
     read_algorithms(spec, spec_);
     training(spec);
@@ -169,10 +169,20 @@ class ExperimentReader {
     space_ = read_search_space(reader_, *mapping, path);
   }
 
+  /// Nothing is run where trials are simulated, and what an embedder's launcher does only it knows.
+  bool takes_no_command() const {
+    const auto& kind = spec_.launcher().kind();
+    return kind == "simulated" || is_embedders(kind);
+  }
+
+  bool is_embedders(const std::string& kind) const {
+    return std::count(options_.launchers.begin(), options_.launchers.end(), kind) > 0;
+  }
+
   void training(const Fields& spec) {
     const auto* node = spec.find("trainingConfig");
     if (node == nullptr) {
-      if (spec_.launcher().kind() != "simulated")
+      if (!takes_no_command())
         return spec.missing("trainingConfig", "what a trial runs: {type, tasks: [...]}");
       // Somebody has to report: one worker, which runs nothing.
       auto& training = *spec_.mutable_training_config();
@@ -186,6 +196,7 @@ class ExperimentReader {
     }
     TrainingContext context;
     context.launcher = spec_.launcher().kind();
+    context.needs_command = !takes_no_command();
     context.has_parameters = !space_.space.parameters.empty();
     collect_names(space_.space.parameters, context.parameter_names);
     context.parameter_names.insert(context.parameter_names.end(), space_.unreadable.begin(),
@@ -196,7 +207,7 @@ class ExperimentReader {
 
   void warn_ignored_fields() {
     const auto& launcher = spec_.launcher().kind();
-    if (launcher.empty())
+    if (launcher.empty() || is_embedders(launcher))
       return;
     std::string list;
     for (const auto& name :

@@ -17,6 +17,7 @@ namespace autotune {
 struct LoadOptions {
   /// The launcher of a file that names none; what it ignores is warned of. Empty: the field stays empty, no warning.
   std::string default_launcher = "process";
+  std::vector<std::string> launchers = {};  ///< kinds that a file may name beside ours
   bool honor_run_as_user =
       false;  ///< the process launcher will switch users, so runAsUser is not ignored
 };

@@ -189,9 +189,10 @@ void read_metrics_collector(const Fields& spec_fields, pb::ExperimentSpec& spec)
 }
 
 void read_launcher(const Fields& spec_fields, const std::string& otherwise,
-                   pb::ExperimentSpec& spec) {
-  static constexpr std::array<std::string_view, 5> kinds = {"process", "slurm", "kubernetes",
-                                                            "container", "simulated"};
+                   const std::vector<std::string>& more, pb::ExperimentSpec& spec) {
+  std::vector<std::string_view> kinds = {"process", "slurm", "kubernetes", "container",
+                                         "simulated"};
+  kinds.insert(kinds.end(), more.begin(), more.end());
   const auto* node = spec_fields.find("launcher");
   auto& launcher = *spec.mutable_launcher();
   launcher.set_kind(otherwise);

@@ -16,6 +16,6 @@ void read_trial_policy(const Fields& spec_fields, pb::ExperimentSpec& spec);
 void read_metrics_collector(const Fields& spec_fields, pb::ExperimentSpec& spec);
 /// A name, or a mapping with `kind`; `otherwise` where the file names none.
 void read_launcher(const Fields& spec_fields, const std::string& otherwise,
-                   pb::ExperimentSpec& spec);
+                   const std::vector<std::string>& more, pb::ExperimentSpec& spec);
 
 }  // namespace autotune::config

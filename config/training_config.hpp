@@ -15,6 +15,7 @@ namespace autotune::config {
 struct TrainingContext {
   std::string launcher;                           ///< kind of launcher that will run the trials
   std::vector<std::string_view> parameter_names;  ///< of the search space, nested ones too
+  bool needs_command = true;                      ///< false where the launcher runs none
   bool has_parameters = false;  ///< false where the search space could not be read
 };
 

@@ -84,8 +84,10 @@ class Bench {
     auto writer = open_writer(database_path(folder_), options);
     REQUIRE(writer);
     auto counting = std::make_shared<CountingWriter>(std::move(*writer), commits);
-    store_ = spawn_store(
-        actors_->system(), counting, [](bool) {}, false);
+    sink_ = actors_->system().spawn([this](ReportsActor::pointer) -> ReportsActor::behavior_type {
+      return {[this](const pb::ReportsMessage& message) { heard.push_back(message); }};
+    });
+    store_ = spawn_store(actors_->system(), {counting, [](bool) {}, sink_}, false);
     auto opened = open_reader(database_path(folder_));
     REQUIRE(opened);
     reader = std::move(*opened);
@@ -93,7 +95,10 @@ class Bench {
   ~Bench() {
     compat::anon_send(store_, atom::shut_down_v);
     run();
+    caf::anon_send_exit(sink_, caf::exit_reason::user_shutdown);
+    run();
     store_ = nullptr;
+    sink_ = nullptr;
     reader.reset();
     actors_.reset();
     std::error_code ignored;
@@ -137,6 +142,7 @@ class Bench {
 
   int commits = 0;
   std::unique_ptr<StoreReader> reader;
+  std::vector<pb::ReportsMessage> heard;  // by the embedder's sink
 
  private:
   std::filesystem::path folder_;
@@ -144,6 +150,7 @@ class Bench {
   Time now_ = Time{} + std::chrono::hours(1);
   std::unique_ptr<OneThread> actors_;
   StoreActor store_;
+  ReportsActor sink_;
 };
 
 }  // namespace
@@ -175,6 +182,50 @@ TEST_CASE("a write that can never be durable fails alone in its commit", "[store
   bench.write(*again, 1, append("b-22222", {created(0)}));
   bench.run();
   CHECK(bench.answers(*again) == "1");
+}
+
+TEST_CASE("an embedder's sink hears of each report that became durable, and of no other",
+          "[store]") {
+  Bench bench;
+  auto client = bench.client();
+  bench.write(*client, 1, append("a-11111", {submitted("a"), created(0), launched(0)}));
+  bench.run();
+  CHECK(bench.heard.empty());
+  auto with_reports = [](std::vector<std::pair<std::int64_t, std::int64_t>> lines) {
+    std::vector<pb::Report> reports;
+    for (auto [sequence, line] : lines) {
+      auto& report = reports.emplace_back();
+      report.set_sequence(sequence);
+      report.set_attempt(1);
+      report.set_replica("worker-0");
+      report.set_line(line);
+      report.set_kind(pb::REPORT_KIND_INTERMEDIATE);
+      auto* metric = report.add_metrics();
+      metric->set_name("default");
+      metric->set_value(static_cast<double>(line));
+    }
+    return reports;
+  };
+  bench.write(*client, 2, AddReports{"a-11111", with_reports({{0, 1}, {0, 2}})});
+  // What can never be written is told to nobody: the event says nothing.
+  bench.write(*client, 3, AppendEvents{"a-11111", with_reports({{0, 3}}), {pb::Event()}});
+  bench.run();
+  CHECK(bench.answers(*client) == "1 2 3!");
+  auto other = bench.client();
+  bench.write(*other, 4, AppendEvents{"a-11111", with_reports({{0, 3}, {1, 1}}), {created(1)}});
+  bench.run();
+  REQUIRE(bench.heard.size() == 3);
+  auto words = [&](std::size_t i) {
+    const auto& message = bench.heard[i];
+    std::string text = message.experiment_id() + "/" + std::to_string(message.sequence()) + "/" +
+                       std::to_string(message.attempt());
+    for (const auto& report : message.reports())
+      text += " " + std::to_string(report.line());
+    return text;
+  };
+  CHECK(words(0) == "a-11111/0/1 1 2");
+  CHECK(words(1) == "a-11111/0/1 3");
+  CHECK(words(2) == "a-11111/1/1 1");
 }
 
 TEST_CASE("halves find the one bad write among many", "[store]") {

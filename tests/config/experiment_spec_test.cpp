@@ -221,6 +221,26 @@ TEST_CASE("collectors take the fields of their kind", "[config]") {
              Catch::Contains("metricsCollector.tag: is missing"));
 }
 
+TEST_CASE("an embedder's launcher runs what only it knows", "[config]") {
+  std::string text =
+      "apiVersion: tensorstack.dev/v1beta1\nkind: AutoTuneExperiment\nmetadata: {name: own}\n"
+      "spec:\n  maxTrialNum: 4\n  trialConcurrency: 1\n  launcher: {kind: function, speed: 3}\n"
+      "  searchSpace: {a: {_type: uniform, _value: [0, 1]}}\n"
+      "  tuner: {builtinTunerName: Random}\n";
+  LoadOptions options;
+  options.launchers = {"function"};
+  auto file = load_text(text, "own.yaml", {}, options);
+  CHECK(file.diagnostics.empty());
+  REQUIRE(file.experiments.size() == 1);
+  CHECK(file.experiments[0].spec.launcher().kind() == "function");
+  CHECK(file.experiments[0].spec.launcher().options_json() == R"({"speed":3})");
+  CHECK(file.experiments[0].spec.training_config().tasks_size() == 1);
+  auto unknown = load_text(text, "own.yaml");
+  REQUIRE(unknown.diagnostics.size() == 2);  // and no trainingConfig
+  CHECK_THAT(format(unknown.diagnostics[1]),
+             Catch::StartsWith("own.yaml:7:20: error: spec.launcher.kind: "));
+}
+
 TEST_CASE("a launcher is a name or a mapping whose rest is kept", "[config]") {
   auto spec = spec_of(experiment_with("  launcher: {kind: slurm, partition: gpu, retries: 3}\n"));
   CHECK(spec.launcher().kind() == "slurm");
