@@ -62,6 +62,12 @@ test-tsan: packages-test ## the same under TSan, CAF included
 	$(NO_ASLR) cmake --build --preset tsan -j $(JOBS)
 	$(NO_ASLR) ctest --preset tsan -j $(TEST_JOBS)
 
+.PHONY: soak
+SOAK_SECONDS ?= 3600
+soak: packages-test all ## an hour of chaos over a head and three agents (root)
+	cd tests/cluster && AUTOTUNE_CHAOS_SECONDS=$(SOAK_SECONDS) PYTHONPATH=../e2e PYTHONDONTWRITEBYTECODE=1 \
+	  AUTOTUNE_BINARY=$(CURDIR)/build/bin/autotune python3 -m unittest -v test_chaos
+
 .PHONY: fuzz
 fuzz: packages-fuzz ## each fuzz target FUZZ_RUNS times
 	cmake --preset fuzz $(QUIETLY)

@@ -302,7 +302,7 @@ void ExperimentState::act(ExperimentEffect& effect) {
                        PlaceTrial{core_->id(), x.sequence, needs(), config.queue(),
                                   priority_of(config.priority())});
         } else if constexpr (std::is_same_v<Effect, Unplace>) {
-          compat::send(self_, context_.placement, UnplaceTrial{core_->id(), x.sequence});
+          compat::send(self_, context_.placement, UnplaceTrial{core_->id(), x.sequence, x.lost});
         } else if constexpr (std::is_same_v<Effect, Hold>) {
           compat::send(self_, context_.placement,
                        HoldPlaces{core_->id(), core_->spec().training_config().queue(), needs(),

@@ -362,7 +362,7 @@ ExperimentEffects ExperimentCore::on_result(Moment moment, const pb::AttemptResu
   ended->set_signal(result.signal());
   *ended->mutable_last_lines() = result.last_lines();
   record(moment, std::move(event));
-  effects.push_back(Unplace{result.sequence()});
+  effects.push_back(Unplace{result.sequence(), result.outcome() == "NodeLost"});
   after_flush_.push_back(Release{{id_, result.sequence(), result.attempt()}});
   settle(moment, *live, result, effects);
   return conclude(moment, std::move(effects));

@@ -64,6 +64,8 @@ struct Hold {
 };
 struct Unplace {
   Sequence sequence = 0;
+  bool lost =
+      false;  // by its node: it could not begin there, or ended there with nobody to say how
 };
 struct Launch {
   pb::AttemptPlan plan;

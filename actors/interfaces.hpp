@@ -69,7 +69,9 @@ using PlacementActor = caf::typed_actor<
     // It left for good.
     caf::result<void>(NodeGone),
     // All nodes, for `get nodes`.
-    caf::result<NodeViews>(atom::nodes)>;
+    caf::result<NodeViews>(atom::nodes),
+    // INTERNAL: a node has rested.
+    caf::result<void>(NodeRested)>;
 
 /// The TRIAL SUPERVISOR actor: one attempt of one trial on one node.
 using TrialSupervisorActor = caf::typed_actor<

@@ -91,6 +91,12 @@ struct HoldPlaces {
 struct UnplaceTrial {
   std::string experiment_id;
   Sequence sequence = 0;
+  bool lost = false;  ///< by its node
+};
+/// From placement to itself, later: the node has rested.
+struct NodeRested {
+  std::string name;
+  std::uint64_t rest = 0;  ///< the number of that rest
 };
 /// From placement.
 struct Placed {

@@ -1,5 +1,7 @@
 #include "actors/placement.hpp"
 
+#include "actors/log.hpp"
+
 namespace autotune {
 
 PlacementState::PlacementState(PlacementActor::pointer self, const std::vector<NodeCapacity>& nodes)
@@ -13,7 +15,7 @@ PlacementActor::behavior_type PlacementState::make_behavior() {
             {wish.experiment_id, wish.sequence, wish.needs, wish.queue, wish.priority}));
       },
       [this](const UnplaceTrial& wish) {
-        perform(core_.on_release(wish.experiment_id, wish.sequence));
+        perform(core_.on_release(wish.experiment_id, wish.sequence, wish.lost));
       },
       [this](const HoldPlaces& told) {
         if (told.held.empty())
@@ -26,6 +28,7 @@ PlacementActor::behavior_type PlacementState::make_behavior() {
       [this](const NodeStateChanged& told) { perform(core_.on_node_state(told.name, told.state)); },
       [this](const NodeGone& told) { perform(core_.on_node_gone(told.name)); },
       [this](atom::nodes) { return NodeViews{core_.nodes()}; },
+      [this](const NodeRested& told) { perform(core_.on_rested(told.name, told.rest)); },
   };
 }
 
@@ -35,6 +38,10 @@ void PlacementState::perform(PlacementEffects effects) {
       compat::send(self_,
                    caf::actor_cast<ExperimentActor>(experiments_[granted->request.experiment_id]),
                    Placed{granted->request.sequence, granted->node, granted->gpus});
+    } else if (auto* rests = std::get_if<PlacementRests>(&effect)) {
+      log::warn("node-rests", "node={} ms={}", rests->node, rests->span.count());
+      compat::delayed_send(self_, caf::actor_cast<PlacementActor>(self_), rests->span,
+                           NodeRested{rests->node, rests->rest});
     } else {
       auto& waits = std::get<PlacementWaits>(effect);
       compat::send(self_,

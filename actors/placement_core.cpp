@@ -89,6 +89,7 @@ PlacementEffects PlacementCore::on_node(const NodeCapacity& capacity) {
   node->capacity = capacity;
   node->state = node->drained ? NodeState::draining : NodeState::ready;
   node->kept_for.clear();  // it may not be large enough now
+  node->rest = 0;
   count(*node);
   count_total();
   return serve_waiting();
@@ -139,9 +140,41 @@ PlacementEffects PlacementCore::on_request(PlacementRequest request) {
   return effects;
 }
 
-PlacementEffects PlacementCore::on_release(const std::string& experiment_id, Sequence sequence) {
+PlacementEffects PlacementCore::on_release(const std::string& experiment_id, Sequence sequence,
+                                           bool lost) {
+  auto rests = judge({experiment_id, sequence}, lost);
   withdraw(experiment_id, sequence);
   give_back({experiment_id, sequence});
+  auto effects = serve_waiting();
+  if (rests)
+    effects.emplace_back(*std::move(rests));
+  return effects;
+}
+
+std::optional<PlacementRests> PlacementCore::judge(const Key& key, bool lost) {
+  auto held = held_.find(key);
+  auto* node = held == held_.end() ? nullptr : find(held->second.node);
+  if (node == nullptr || node->capacity.alone)  // alone, it is no worse than another
+    return std::nullopt;
+  if (!lost) {
+    node->losses = 0;
+    return std::nullopt;
+  }
+  if (node->rest != 0)
+    return std::nullopt;  // lost together with the one before
+  constexpr int doublings_max = 16;
+  auto span = std::min(rest_first * (1 << std::min(node->losses, doublings_max)), rest_max);
+  ++node->losses;
+  node->rest = ++rests_;
+  node->kept_for.clear();
+  return PlacementRests{node->capacity.name, node->rest, span};
+}
+
+PlacementEffects PlacementCore::on_rested(const std::string& name, std::uint64_t rest) {
+  auto* node = find(name);
+  if (node == nullptr || node->rest != rest)
+    return {};
+  node->rest = 0;
   return serve_waiting();
 }
 

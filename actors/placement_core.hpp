@@ -1,6 +1,7 @@
 // What placement decides: which node holds a trial, who waits, and why.
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <deque>
 #include <map>
@@ -82,7 +83,13 @@ struct PlacementWaits {
   PlacementRequest request;
   std::string why;
 };
-using PlacementEffect = std::variant<PlacementGranted, PlacementWaits>;
+/// A node takes nothing in for so long; then on_rested is to be called.
+struct PlacementRests {
+  std::string node;
+  std::uint64_t rest = 0;  ///< the number of this rest
+  std::chrono::milliseconds span{0};
+};
+using PlacementEffect = std::variant<PlacementGranted, PlacementWaits, PlacementRests>;
 using PlacementEffects = std::vector<PlacementEffect>;
 
 /// Sums of fractions of cores are not exact.
@@ -122,8 +129,13 @@ class PlacementCore {
   PlacementEffects on_node_gone(const std::string& name);
 
   PlacementEffects on_request(PlacementRequest request);
-  /// Gives back a place, or withdraws a request that waits.
-  PlacementEffects on_release(const std::string& experiment_id, Sequence sequence);
+  /// Gives back a place, or withdraws a request that waits. `lost`: by its node, which then rests for a while, twice as
+  /// long each time until it has brought a trial to its end: one whose disk is full would else draw in all that waits,
+  /// and lose it at once.
+  PlacementEffects on_release(const std::string& experiment_id, Sequence sequence,
+                              bool lost = false);
+  /// A rest is over; one that a node's coming again has ended before is passed over.
+  PlacementEffects on_rested(const std::string& name, std::uint64_t rest);
   /// An experiment was replayed: these of its trials run already, and what else it held or waited for is void
   /// (it was granted to an experiment that has died before it wrote that down).
   PlacementEffects on_replayed(const std::string& experiment_id, const std::string& queue,
@@ -136,6 +148,8 @@ class PlacementCore {
   std::optional<std::string> impossible(const PlacementNeeds& needs) const;
 
   static constexpr int overtaken_max = 8;
+  static constexpr std::chrono::milliseconds rest_first{1000};
+  static constexpr std::chrono::milliseconds rest_max{60000};
 
  private:
   struct Usage {
@@ -155,9 +169,11 @@ class PlacementCore {
     std::size_t trials = 0;
     std::string kept_for;  // an experiment whose first request waits
     NodeState state = NodeState::ready;
-    bool drained = false;  // unreachable, it still is
+    bool drained = false;    // unreachable, it still is
+    std::uint64_t rest = 0;  // number of the rest that it has; 0: none
+    int losses = 0;          // rests since it brought a trial to its end
 
-    bool is_ready() const { return state == NodeState::ready; }
+    bool is_ready() const { return state == NodeState::ready && rest == 0; }
     /// Whether it is of the kind that is needed, by its labels and claims.
     bool suits(const PlacementNeeds& needs) const;
     bool has(const PlacementNeeds& needs) const;         // now, where it suits
@@ -192,6 +208,8 @@ class PlacementCore {
   PlacementGranted grant(Node& node, PlacementRequest request);
   void hold(const Key& key, Held held);
   void give_back(Key key);  // by value: what is erased may be the only other copy
+  /// What a node's loss of a trial, or its end, says of the node.
+  std::optional<PlacementRests> judge(const Key& key, bool lost);
   void withdraw(const std::string& experiment_id, Sequence sequence);
   void forget_line(const std::string& experiment_id);
   PlacementEffects serve_waiting();
@@ -215,6 +233,7 @@ class PlacementCore {
   std::map<std::string, Usage> by_queue_;
   std::map<std::string, Line> lines_;  // by experiment
   std::uint64_t arrivals_ = 0;
+  std::uint64_t rests_ = 0;
 };
 
 }  // namespace autotune

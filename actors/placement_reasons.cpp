@@ -54,6 +54,8 @@ std::string PlacementCore::why_not(const PlacementRequest& request) const {
       add(node, " is being drained");
     else if (node.state == NodeState::unreachable && node.could_hold(needs))
       add(node, " cannot be reached");
+    else if (node.rest != 0 && node.could_hold(needs))
+      add(node, " has lost trials, and rests for a while");
     else if (!node.kept_for.empty() && node.has(needs) && !leaves_alone(node, request))
       add(node, " is kept for " + node.kept_for + ", which has waited longer");
   }

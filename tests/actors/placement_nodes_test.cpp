@@ -69,6 +69,46 @@ TEST_CASE("what runs on a drained node goes on, and nothing new comes", "[placem
   CHECK(words(core.on_node_state("a", NodeState::ready)) == Words{"grant 0 on a", "grant 2 on a"});
 }
 
+TEST_CASE("a node that loses trials rests, longer each time, until one comes to its end",
+          "[placement]") {
+  PlacementCore core({{"a", 2, gib, {}}, {"b", 1, gib, {}}});
+  for (Sequence i = 0; i < 3; ++i)
+    core.on_request(asks("e", i, {1, 0, 0}));
+  REQUIRE(core.nodes()[0].trials.size() == 2);
+  auto first = core.nodes()[0].trials[0].second;
+  auto second = core.nodes()[0].trials[1].second;
+  CHECK(words(core.on_release("e", first, true)) == Words{"a rests 1000 ms"});
+  CHECK(words(core.on_release("e", second, true)).empty());  // together with the first
+  CHECK(words(core.on_request(asks("e", 7, {1, 0, 0}))) ==
+        Words{"7 waits: needs 1 cores; node b has 0 free; node a has lost trials, and rests for a "
+              "while"});
+  CHECK(words(core.on_rested("a", 5)).empty());  // of another rest
+  CHECK(words(core.on_rested("a", 1)) == Words{"grant 7 on a"});
+  CHECK(words(core.on_release("e", 7, true)) == Words{"a rests 2000 ms"});
+  // It comes again: its agent was started anew, say.
+  CHECK(words(core.on_node({"a", 2, gib, {}})).empty());
+  CHECK(words(core.on_request(asks("e", 8, {1, 0, 0}))) == Words{"grant 8 on a"});
+  CHECK(words(core.on_rested("a", 2)).empty());
+  CHECK(words(core.on_release("e", 8, false)).empty());
+  core.on_request(asks("e", 9, {1, 0, 0}));
+  CHECK(words(core.on_release("e", 9, true)) == Words{"a rests 1000 ms"});
+  for (std::uint64_t rest = 3; rest < 12; ++rest) {
+    core.on_rested("a", rest);
+    core.on_request(asks("e", 10, {1, 0, 0}));
+    auto told = core.on_release("e", 10, true);
+    CHECK(std::get<PlacementRests>(told.at(0)).span ==
+          std::min(std::chrono::milliseconds(1000 << (rest - 2)), PlacementCore::rest_max));
+  }
+  CHECK(words(core.on_node_gone("a")).empty());
+  CHECK(words(core.on_rested("a", 12)).empty());
+  // Where there is no other node, waiting helps nobody.
+  NodeCapacity alone{"a", 2, gib, {}};
+  alone.alone = true;
+  PlacementCore single({alone});
+  single.on_request(asks("e", 0, {1, 0, 0}));
+  CHECK(words(single.on_release("e", 0, true)).empty());
+}
+
 TEST_CASE("a node that is cut off is said to be, and is ready when it comes again", "[placement]") {
   PlacementCore core({{"a", 4, gib, {}}});
   core.on_request(asks("e", 0, {4, 0, 0}));

@@ -20,6 +20,8 @@ inline Words words(const PlacementEffects& effects) {
       for (const auto& gpu : granted->gpus)
         text += " gpu" + gpu;
       all.push_back(text);
+    } else if (const auto* rests = std::get_if<PlacementRests>(&effect)) {
+      all.push_back(rests->node + " rests " + std::to_string(rests->span.count()) + " ms");
     } else {
       const auto& waits = std::get<PlacementWaits>(effect);
       all.push_back(std::to_string(waits.request.sequence) + " waits: " + waits.why);

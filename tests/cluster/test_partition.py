@@ -1,73 +1,15 @@
-"""Three hosts on a bridge, one of which is pulled out: no reset, no answer, as when a switch dies. Needs root."""
+"""A host that is pulled out: no reset, no answer, as when a switch dies."""
 
-import os
-import shutil
-import subprocess
 import time
 import unittest
 
-from cluster import Cluster
 from harness import wait_until
-
-
-def ip(*words, check=True):
-    return subprocess.run(["ip", *words], capture_output=True, text=True, check=check)
-
-
-def may_make_namespaces():
-    if os.geteuid() != 0 or not shutil.which("ip"):
-        return False
-    name = f"at-probe-{os.getpid()}"
-    made = ip("netns", "add", name, check=False).returncode == 0
-    ip("netns", "del", name, check=False)
-    return made
+from hosts import Hosts, may_make_namespaces
 
 
 @unittest.skipUnless(may_make_namespaces(), "network namespaces need root and iproute2")
-class Partition(Cluster):
+class Partition(Hosts):
     LEASE = "10s"
-    HOSTS = ("head", "a", "b")
-
-    def setUp(self):
-        super().setUp()
-        self.spaces = {name: f"at-{name}-{os.getpid()}" for name in ("switch", *self.HOSTS)}
-        self.within = None
-        for space in self.spaces.values():
-            ip("netns", "add", space)
-            ip("-n", space, "link", "set", "lo", "up")
-        ip("-n", self.spaces["switch"], "link", "add", "br0", "type", "bridge")
-        ip("-n", self.spaces["switch"], "link", "set", "br0", "up")
-        for number, host in enumerate(self.HOSTS, 1):
-            ip("-n", self.spaces["switch"], "link", "add", "p" + host, "type", "veth", "peer", "name", "eth0",
-               "netns", self.spaces[host])
-            ip("-n", self.spaces["switch"], "link", "set", "p" + host, "master", "br0", "up")
-            ip("-n", self.spaces[host], "addr", "add", f"10.77.0.{number}/24", "dev", "eth0")
-            ip("-n", self.spaces[host], "link", "set", "eth0", "up")
-
-    def tearDown(self):
-        super().tearDown()
-        for space in self.spaces.values():
-            ip("netns", "del", space, check=False)
-
-    def command(self, *arguments):
-        prefix = ["ip", "netns", "exec", self.spaces[self.within]] if self.within else []
-        return prefix + super().command(*arguments)
-
-    def address(self):
-        return f"10.77.0.1:{self.port}"
-
-    def on(self, host, start, *arguments):
-        self.within = host
-        try:
-            return start(*arguments)
-        finally:
-            self.within = None
-
-    def cut(self, host):
-        ip("-n", self.spaces["switch"], "link", "set", "p" + host, "down")
-
-    def heal(self, host):
-        ip("-n", self.spaces["switch"], "link", "set", "p" + host, "up")
 
     def test_a_host_that_is_cut_off_for_a_minute(self):
         self.on("head", self.serve)
