@@ -336,6 +336,8 @@ caf::result<pb::ControlResponse> ControlState::remove(const std::string& id) {
   auto remove_it = [this, known, promise]() mutable {
     forget(known);
     compat::send(self_, context_.experiment.store, Write{0, DeleteExperiment{known}});
+    if (context_.nodes)
+      compat::send(self_, context_.nodes, ExperimentDeleted{known});
     pb::ControlResponse response;
     response.set_experiment_id(known);
     if (auto removed = context_.remove_folders(known); !removed)

@@ -166,6 +166,8 @@ using NodesActor = caf::typed_actor<
     caf::result<void>(NodeSaid),
     // From the metrics sink: the oldest reports that were handed to it are durable.
     caf::result<void>(ReportsStored),
+    // From control: their folders are to go.
+    caf::result<void>(ExperimentDeleted),
     // From control: list_nodes and drain.
     caf::result<pb::ControlResponse>(pb::ControlRequest),
     // INTERNAL: time passed.

@@ -162,6 +162,10 @@ struct ReportsStored {
 struct RenewLease {
   std::chrono::milliseconds lease{0};
 };
+/// To the nodes actor, from control: that experiment is no more.
+struct ExperimentDeleted {
+  std::string experiment_id;
+};
 /// To the nodes actor: a message of an agent, and by whom it is answered.
 struct NodeSaid {
   pb::NodeFrame frame;

@@ -42,6 +42,9 @@ NodesActor::behavior_type NodesState::make_behavior() {
       },
       [this](const NodeSaid& said) { hear(said); },
       [this](const ReportsStored&) { perform(core_.on_stored(now())); },
+      [this](const ExperimentDeleted& told) {
+        perform(core_.on_deleted(now(), told.experiment_id));
+      },
       [this](const pb::ControlRequest& request) { return answer(request); },
       [this](atom::tick) {
         tick_at_.reset();

@@ -110,6 +110,13 @@ void NodesCore::say_stop(Time now, Node& node, const AttemptKey& key, const Held
   say(now, node, std::move(item), effects);
 }
 
+void NodesCore::say_forget(Time now, Node& node, const std::string& experiment_id,
+                           NodesEffects& effects) {
+  pb::NodeFrame item;
+  item.set_forget(experiment_id);
+  say(now, node, std::move(item), effects);
+}
+
 void NodesCore::refuse(const pb::NodeFrame& frame, const std::string& why, NodesEffects& effects) {
   pb::NodeFrame answer;
   answer.set_node(frame.node());
@@ -215,6 +222,8 @@ void NodesCore::open_session(Time now, Node& node, const pb::NodeFrame& frame,
   pb::NodeFrame named;
   named.mutable_named();
   say(now, node, std::move(named), effects);
+  for (const auto& experiment_id : deleted_)
+    say_forget(now, node, experiment_id, effects);
 }
 
 /// The attempt, where it may still say something.
@@ -252,6 +261,17 @@ void NodesCore::on_item(Node& node, const pb::NodeFrame& frame, NodesEffects& ef
     storing_.push_back({node.description.name(), node.link.session(), frame.number()});
     effects.emplace_back(ReportsOfAttempt{frame.reports()});
   }
+}
+
+NodesEffects NodesCore::on_deleted(Time now, const std::string& experiment_id) {
+  constexpr std::size_t remembered_max = 1000;  // a node that is away for longer keeps some folders
+  NodesEffects effects;
+  deleted_.push_back(experiment_id);
+  if (deleted_.size() > remembered_max)
+    deleted_.pop_front();
+  for (auto& [name, node] : nodes_)
+    say_forget(now, node, experiment_id, effects);
+  return effects;
 }
 
 NodesEffects NodesCore::on_stored(Time now) {

@@ -89,6 +89,9 @@ class NodesCore {
   NodesEffects on_stop(Time now, const AttemptKey& key, const std::string& reason, bool hurry);
   NodesEffects on_release(Time now, const AttemptKey& key);
 
+  /// The experiment was deleted: nodes remove its folders, those that are away when they come back to this head.
+  NodesEffects on_deleted(Time now, const std::string& experiment_id);
+
   /// No new trials there; with `move`, what runs there is ended and starts anew elsewhere. `undo` takes it back.
   /// not_found: no such node.
   Result<NodesEffects> on_drain(Time now, const std::string& node, bool move, bool undo);
@@ -132,6 +135,7 @@ class NodesCore {
   void say_launch(Time now, Node& node, const Held& held, bool adopt, NodesEffects& effects);
   void say_stop(Time now, Node& node, const AttemptKey& key, const Held::Stop& stop,
                 NodesEffects& effects);
+  void say_forget(Time now, Node& node, const std::string& experiment_id, NodesEffects& effects);
   void tell(Node& node, NodeState state, NodesEffects& effects);
   void give_up(Node& node, NodesEffects& effects);
   Held* voice_of(Node& node, const AttemptKey& key);
@@ -149,6 +153,7 @@ class NodesCore {
     std::uint64_t number = 0;
   };
   std::deque<Batch> storing_;
+  std::deque<std::string> deleted_;  // experiments, said again in each new session
   std::int64_t dropped_ = 0;
 };
 

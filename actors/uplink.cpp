@@ -118,6 +118,10 @@ void UplinkState::act(UplinkEffect& effect) {
                          ReportsStored{batch.mapped().second});
         } else if constexpr (std::is_same_v<Effect, RenewHere>) {
           compat::send(self_, agent_, RenewLease{x.lease});
+        } else if constexpr (std::is_same_v<Effect, ForgetHere>) {
+          if (context_.remove_folders)
+            self_->home_system().spawn<caf::detached>(
+                [remove = context_.remove_folders, id = x.experiment_id] { remove(id); });
         } else {
           say("refused: " + x.why);
         }

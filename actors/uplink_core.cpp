@@ -94,6 +94,8 @@ void UplinkCore::on_item(const pb::NodeFrame& frame, UplinkEffects& effects) {
       return;
     effects.emplace_back(StoredThere{found->second.number});
     batches_.erase(found);
+  } else if (frame.what_case() == pb::NodeFrame::kForget) {
+    effects.emplace_back(ForgetHere{frame.forget()});
   } else if (frame.has_named()) {
     end_unnamed(effects);
   }

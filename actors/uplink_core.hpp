@@ -39,13 +39,17 @@ struct StoredThere {
 struct RenewHere {
   std::chrono::milliseconds lease{0};
 };
+/// An experiment was deleted: what its trials left here is to go.
+struct ForgetHere {
+  std::string experiment_id;
+};
 /// The head does not serve this agent, and why.
 struct RefusedThere {
   std::string why;
 };
 
 using UplinkEffect = std::variant<SendToHead, LaunchHere, StopHere, ReleaseHere, StoredThere,
-                                  RenewHere, RefusedThere>;
+                                  RenewHere, ForgetHere, RefusedThere>;
 using UplinkEffects = std::vector<UplinkEffect>;
 
 /// The agent's side of NodesCore. Time comes twice: `now` is for pace; `lease_ms` is the clock on which leases run,

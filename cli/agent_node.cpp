@@ -85,6 +85,14 @@ Result<std::unique_ptr<AgentNode>> AgentNode::start(AgentOptions options) {
     return connect_control(*system, head.host, head.port);
   };
   uplink.lease_ms = boottime_ms;
+  uplink.remove_folders = [folder](const std::string& id) {
+    if (id.empty() || id.front() == '.' || id.find('/') != std::string::npos)
+      return;  // no ID that a head gives
+    std::error_code code;
+    std::filesystem::remove_all(folder / "trials" / id, code);
+    if (code)
+      spdlog::warn("folders-not-removed: experiment={} error={}", id, code.message());
+  };
   uplink.say = std::move(options.say);
   impl->uplink =
       compat::spawn_state<UplinkActor, UplinkState>(*impl->system, false, std::move(uplink));

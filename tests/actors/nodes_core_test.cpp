@@ -74,6 +74,7 @@ std::vector<std::string> words(const NodesEffects& effects) {
               case pb::NodeFrame::kStop: return "stop: " + x.frame.stop().reason();
               case pb::NodeFrame::kRelease: return "release";
               case pb::NodeFrame::kNamed: return "named";
+              case pb::NodeFrame::kForget: return "forget " + x.frame.forget();
               default: return "another frame";
             }
           } else if constexpr (std::is_same_v<Effect, ResultOfAttempt>) {
@@ -102,6 +103,15 @@ TEST_CASE("an agent that joins is seen, ready and answered", "[cluster][nodes]")
   Office office;
   CHECK(words(office.beat("a", 1)) == Words{"seen a", "answer", "named", "ready"});
   CHECK(words(office.beat("a", 1)) == Words{"answer"});
+}
+
+TEST_CASE("what a deleted experiment left is removed on all nodes, later on those that are away",
+          "[cluster][nodes]") {
+  Office office;
+  office.beat("a", 1);
+  CHECK(words(office.core.on_deleted(office.now, "e-1")) == Words{"forget e-1"});
+  CHECK(words(office.beat("b", 1)) == Words{"seen b", "answer", "named", "forget e-1", "ready"});
+  CHECK(words(office.beat("a", 2)) == Words{"seen a", "answer", "named", "forget e-1"});
 }
 
 TEST_CASE("who may not join is told why", "[cluster][nodes]") {

@@ -62,7 +62,7 @@ class Chaos(Hosts):
         self.step_clock(0)
         disk = self.home / "nodes" / "c"
         disk.mkdir(parents=True)
-        subprocess.run(["mount", "-t", "tmpfs", "-o", "size=8m,mode=700", "none", str(disk)], check=True)
+        subprocess.run(["mount", "-t", "tmpfs", "-o", "size=24m,mode=700", "none", str(disk)], check=True)
         self.addCleanup(subprocess.run, ["umount", "-l", str(disk)], check=False)
         self.disk = disk
         print(f"seed {SEED}, {SECONDS} s", flush=True)
@@ -150,13 +150,12 @@ class Chaos(Hosts):
 
     def fill_disk(self):
         big = self.disk / "big"
-        with open(big, "wb") as out:
-            try:
+        try:
+            with open(big, "wb", buffering=0) as out:
                 while True:
                     out.write(bytes(65536))
-                    out.flush()
-            except OSError:
-                pass
+        except OSError:  # it is full
+            pass
         return lambda: big.unlink(missing_ok=True)
 
     def jump_clock(self):
@@ -247,6 +246,8 @@ class Chaos(Hosts):
                 count = open_files(process.pid)
                 self.assertLess(count, files.setdefault(process.pid, count) + 40, "descriptors are leaked")
             self.run_it("delete", name, code=0)
+            wait_until(lambda: not [path for path in self.home.glob("**/trials/*") if path.name.startswith(name + "-")],
+                       "the folders of an experiment that was deleted are gone, on all nodes")
 
 
 if __name__ == "__main__":
