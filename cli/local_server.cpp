@@ -12,6 +12,7 @@
 #include "cli/enrolment.hpp"
 #include "cli/identity.hpp"
 #include "cli/machine.hpp"
+#include "cli/trial_logs.hpp"
 #include "launchers/log_usage.hpp"
 #include "store/home_lock.hpp"
 #include "store/sqlite.hpp"
@@ -102,6 +103,7 @@ Result<std::unique_ptr<LocalServer>> LocalServer::start(ServerOptions options) {
   head.folder_of = [home = options.home](const std::string& id) {
     return std::filesystem::absolute(home / "trials" / id).string();
   };
+  head.logs = local_logs(options.home);
   head.measure_storage = [home = options.home](const std::string& id) -> Result<std::int64_t> {
     auto reader = open_reader(database_path(home));
     if (!reader)
