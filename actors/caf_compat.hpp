@@ -64,6 +64,16 @@ auto request(Self* self, const Handle& to, std::chrono::milliseconds timeout, Ts
 #endif
 }
 
+/// Hands the request that is being handled on to another actor, which answers whoever asked.
+template <class Self, class Handle, class... Ts>
+auto delegate(Self* self, const Handle& to, Ts&&... xs) {
+#ifdef AUTOTUNE_CAF_1
+  return self->mail(std::forward<Ts>(xs)...).delegate(to);
+#else
+  return self->delegate(to, std::forward<Ts>(xs)...);
+#endif
+}
+
 /// Calls `callback(address)` when `whom` has ended. In 0.18 an actor has one such callback for all it monitors.
 template <class Self, class Handle, class Callback>
 void monitor(Self* self, const Handle& whom, Callback callback) {

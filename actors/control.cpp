@@ -115,6 +115,12 @@ ControlState::ControlState(ControlActor::pointer self, ControlContext context)
 ControlActor::behavior_type ControlState::make_behavior() {
   return {
       [this](pb::ControlRequest& request) { return handle(request); },
+      [this](pb::Query& query) -> caf::result<pb::QueryAnswer> {
+        return compat::delegate(self_, context_.query, std::move(query));
+      },
+      [this](pb::Watch& watch) -> caf::result<pb::EventBatch> {
+        return compat::delegate(self_, context_.query, std::move(watch));
+      },
       [this](pb::NodeFrame& frame) {
         if (context_.nodes)
           compat::send(self_, context_.nodes, NodeSaid{std::move(frame), self_->current_sender()});

@@ -28,6 +28,7 @@ struct ControlContext {
   /// Trials of another experiment: of that space too?
   std::function<Result<void>(const pb::ExperimentSpec&, const pb::WarmStarted&)> check_warm_start;
   std::function<Result<void>(const std::string& experiment_id)> remove_folders;
+  QueryActor query;           ///< answers what is asked, and whoever watches
   NodesActor nodes;           ///< of other machines; null: there are none
   std::uint64_t id_seed = 0;  ///< of experiment IDs
   /// An experiment that is at rest is put away after so long to twice that; whoever speaks to it then replays it.

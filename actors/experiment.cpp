@@ -366,6 +366,8 @@ void ExperimentState::on_stored(const Stored& stored) {
   waiting_.pop_front();
   if (context_.watcher && !entry.events.empty())
     context_.watcher(core_->id(), entry.events);
+  if (context_.on_durable)
+    context_.on_durable(core_->id());
   for (auto& effect : entry.rest)
     act(effect);
   schedule_tick();

@@ -23,6 +23,8 @@ struct ExperimentContext {
   MakeAlgorithms make_algorithms;
   std::function<std::string(const std::string& experiment_id)> folder_of;  ///< may be empty
   Watcher watcher;                                                         ///< may be empty
+  /// Told that events of an experiment became durable, by its ID; may be empty. As `watcher`, it must not block.
+  std::function<void(const std::string& experiment_id)> on_durable;
   MeasureStorage measure_storage;  ///< may be empty: then quotas are not watched
   bool strict_resources = false;
   ExperimentLimits limits;

@@ -144,6 +144,8 @@ Head spawn_head(caf::actor_system& system, HeadOptions options) {
             };
   context.experiment.folder_of = options.folder_of;
   context.experiment.watcher = options.watcher;
+  auto bell = std::make_shared<EventBell>();
+  context.experiment.on_durable = [bell](const std::string& id) { bell->ring(id); };
   context.experiment.measure_storage = options.measure_storage;
   context.experiment.strict_resources = options.strict_resources;
   context.experiment.limits = options.experiment_limits;
@@ -154,6 +156,12 @@ Head spawn_head(caf::actor_system& system, HeadOptions options) {
   context.remove_folders = options.remove_folders
                                ? options.remove_folders
                                : [](const std::string&) -> Result<void> { return {}; };
+  head.query = compat::spawn_state<QueryActor, QueryState>(
+      system, options.detached,
+      QueryContext{options.open_reader, bell, options.logs, options.query_limits,
+                   options.watch_limits});
+  bell->set(head.query);
+  context.query = head.query;
   context.id_seed = options.id_seed != 0 ? options.id_seed : entropy();
   *control = compat::spawn_state<ControlActor, ControlState>(system, false, std::move(context));
   head.control = *control;
@@ -166,7 +174,8 @@ void Head::shut_down(caf::actor_system& system) {
   self->wait_for(control);
   for (const auto& actor :
        {caf::actor_cast<caf::actor>(nodes), caf::actor_cast<caf::actor>(agent),
-        caf::actor_cast<caf::actor>(placement), caf::actor_cast<caf::actor>(sink)}) {
+        caf::actor_cast<caf::actor>(placement), caf::actor_cast<caf::actor>(query),
+        caf::actor_cast<caf::actor>(sink)}) {
     if (!actor)
       continue;
     self->send_exit(actor, caf::exit_reason::user_shutdown);

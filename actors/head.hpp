@@ -7,6 +7,7 @@
 #include "actors/node_agent.hpp"
 #include "actors/nodes.hpp"
 #include "actors/placement_core.hpp"
+#include "actors/query.hpp"
 #include "actors/store.hpp"
 #include "tuner/algorithms.hpp"
 
@@ -23,6 +24,7 @@ struct HeadOptions {
   ReportsActor metrics_sink;  ///< hears of every report once it is durable, in order; null: nobody
   std::function<std::int64_t()> wall_ms;  ///< empty: the system's clock
   std::function<Result<void>(const std::string& experiment_id)> remove_folders;  ///< may be empty
+  TrialLogs logs;                  ///< what trials wrote on this machine; may be empty
   MeasureStorage measure_storage;  ///< may be empty: then quotas (spec.storage) are not watched
   MakeAlgorithms make_algorithms;  ///< empty: by name
   /// Ours and the embedder's own (AlgorithmTable::add); null: ours.
@@ -35,6 +37,8 @@ struct HeadOptions {
   ExperimentLimits experiment_limits;
   NodeAgentLimits agent_limits;
   StoreLimits store_limits;
+  QueryLimits query_limits;
+  WatchLimits watch_limits;
 };
 
 struct Head {
@@ -42,6 +46,7 @@ struct Head {
   StoreActor store;
   MetricsSinkActor sink;
   PlacementActor placement;
+  QueryActor query;
   NodeAgentActor agent;  ///< null: no trials run on this machine
   NodesActor nodes;      ///< null: there are no others
 

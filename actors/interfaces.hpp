@@ -173,17 +173,41 @@ using NodesActor = caf::typed_actor<
     // INTERNAL: time passed.
     caf::result<void>(atom::tick)>;
 
-/// What other machines see of control: command lines and agents.
+/// The QUERY actor: answers out of the store what command lines ask, and tells watchers what happens.
+using QueryActor = caf::typed_actor<
+    // From control, for whoever asked it: a page of what is known.
+    caf::result<pb::QueryAnswer>(pb::Query),
+    // From control, for whoever asked it: events beyond a number, now or once there are some.
+    caf::result<pb::EventBatch>(pb::Watch),
+    // From the bell: an experiment that is watched has new events.
+    caf::result<void>(EventsStored),
+    // INTERNAL: time passed.
+    caf::result<void>(atom::tick)>;
+
+/// What command lines and other programs see of control, on this machine or another: connect_control_service.
+using ControlService = caf::typed_actor<
+    // Submit, command (stop, pause, resume, delete), enqueue, edit, ping, list_nodes, drain.
+    caf::result<pb::ControlResponse>(pb::ControlRequest),
+    // Experiments, trials, reports, events, logs: a page of them.
+    caf::result<pb::QueryAnswer>(pb::Query),
+    // An experiment's events beyond a number: those that are stored, else the next ones. To go on, ask again.
+    caf::result<pb::EventBatch>(pb::Watch)>;
+
+/// What agents of other machines see of control.
 using ControlEndpoint = caf::typed_actor<
     // Submit, command, enqueue, edit, ping, list_nodes, drain.
     caf::result<pb::ControlResponse>(pb::ControlRequest),
     // From the uplink of an agent.
     caf::result<void>(pb::NodeFrame)>;
 
-/// The CONTROL actor: the endpoint. Submit, command, query; another CAF system can talk to it.
+/// The CONTROL actor: the endpoint. Submit, command, query, watch; another CAF system can talk to it.
 using ControlActor = caf::typed_actor<
     // Submit, command, enqueue, edit, ping, list_nodes, drain.
     caf::result<pb::ControlResponse>(pb::ControlRequest),
+    // Experiments, trials, reports, events, logs: a page of them.
+    caf::result<pb::QueryAnswer>(pb::Query),
+    // An experiment's events beyond a number: those that are stored, else the next ones. To go on, ask again.
+    caf::result<pb::EventBatch>(pb::Watch),
     // From the uplink of an agent on another machine.
     caf::result<void>(pb::NodeFrame),
     // From the store: room on the disk went or came back.

@@ -13,6 +13,7 @@
 #include "actors/supervisor_core.hpp"
 #include "launchers/launcher.hpp"
 #include "messages/cluster.pb.h"
+#include "messages/control.pb.h"
 #include "messages/node.pb.h"
 #include "messages/result.hpp"
 #include "store/store.hpp"
@@ -190,6 +191,11 @@ struct Subscribe {
 /// From the store: room on the disk went or came back.
 struct DiskFull {
   bool full = false;
+};
+
+/// To the query actor: this experiment, of which somebody waits for events, has new ones.
+struct EventsStored {
+  std::string experiment_id;
 };
 
 /// From the storage meter: what an experiment's rows and logs take.

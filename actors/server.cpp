@@ -74,6 +74,7 @@ HeadOptions head_of(ServerConfig config, std::shared_ptr<StoreWriter> writer) {
   head.node.alone = !config.cluster;
   head.cluster = config.cluster;
   head.watcher = std::move(config.watcher);
+  head.logs = std::move(config.logs);
   head.metrics_sink = std::move(config.metrics_sink);
   head.algorithms = std::move(config.algorithms);
   head.remove_folders = [home](const std::string& id) {

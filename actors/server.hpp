@@ -38,6 +38,8 @@ struct ServerConfig {
   ReportsActor metrics_sink = {};
   /// Told of each experiment's durable events, on that experiment's thread; may be empty.
   Watcher watcher = {};
+  /// What trials wrote, for command lines elsewhere; empty: they are told that it is not to be had.
+  TrialLogs logs = {};
   WriterOptions store = {};
 };
 

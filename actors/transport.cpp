@@ -57,6 +57,22 @@ Result<void> probe(const std::string& host, std::uint16_t port, std::chrono::mil
   return {};
 }
 
+template <class Handle>
+Result<Handle> connect(caf::actor_system& system, const std::string& host, std::uint16_t port,
+                       const TransportLimits& limits) {
+  if (auto safe = check_tls(system); !safe)
+    return tl::unexpected(safe.error());
+  if (auto there = probe(host, port, limits.connect); !there)
+    return tl::unexpected(there.error());
+  auto control = caf::openssl::remote_actor<Handle>(system, host, port);
+  if (!control)
+    return fail(ErrorCode::unavailable,
+                host + ":" + std::to_string(port) + " does not accept us (" +
+                    caf::to_string(control.error()) +
+                    "): it is no AutoTune server, or of another cluster than our certificate");
+  return *std::move(control);
+}
+
 }  // namespace
 
 void configure_transport(caf::actor_system_config& config, const TransportIdentity& identity,
@@ -88,17 +104,12 @@ Result<std::uint16_t> publish_control(caf::actor_system& system, const ControlAc
 
 Result<ControlEndpoint> connect_control(caf::actor_system& system, const std::string& host,
                                         std::uint16_t port, const TransportLimits& limits) {
-  if (auto safe = check_tls(system); !safe)
-    return tl::unexpected(safe.error());
-  if (auto there = probe(host, port, limits.connect); !there)
-    return tl::unexpected(there.error());
-  auto control = caf::openssl::remote_actor<ControlEndpoint>(system, host, port);
-  if (!control)
-    return fail(ErrorCode::unavailable,
-                host + ":" + std::to_string(port) + " does not accept us (" +
-                    caf::to_string(control.error()) +
-                    "): it is no AutoTune server, or of another cluster than our certificate");
-  return *std::move(control);
+  return connect<ControlEndpoint>(system, host, port, limits);
+}
+
+Result<ControlService> connect_control_service(caf::actor_system& system, const std::string& host,
+                                               std::uint16_t port, const TransportLimits& limits) {
+  return connect<ControlService>(system, host, port, limits);
 }
 
 }  // namespace autotune

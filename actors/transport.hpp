@@ -35,7 +35,12 @@ void configure_transport(caf::actor_system_config& config, const TransportIdenti
 Result<std::uint16_t> publish_control(caf::actor_system& system, const ControlActor& control,
                                       const std::string& host, std::uint16_t port);
 
-/// The endpoint of a head. Blocks, so it is not for an actor of the pool. unavailable: why it cannot be reached.
+/// The control of a head, for command lines and other programs. As `connect_control`.
+Result<ControlService> connect_control_service(caf::actor_system& system, const std::string& host,
+                                               std::uint16_t port,
+                                               const TransportLimits& limits = {});
+
+/// The endpoint of a head, for agents. Blocks, so it is not for an actor of the pool. unavailable: why it cannot be reached.
 Result<ControlEndpoint> connect_control(caf::actor_system& system, const std::string& host,
                                         std::uint16_t port, const TransportLimits& limits = {});
 

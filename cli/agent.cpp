@@ -124,6 +124,7 @@ int serve(const Common& common, const AgentWords& words) {
 void add_agent(CLI::App& app, Common& common, int& exit_code) {
   auto words = std::make_shared<AgentWords>();
   auto* verb = add_verb(app, common, "agent", "Run trials of a server elsewhere on this machine");
+  refuse_server(*verb, "give --join HOST:PORT");
   verb->add_option("--join", words->join, "The server's address (default: 127.0.0.1:7420)")
       ->type_name("HOST:PORT");
   verb->add_option("--token", words->token,

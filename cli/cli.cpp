@@ -57,10 +57,19 @@ CLI::App* add_verb(CLI::App& app, Common& common, const std::string& name,
   verb->add_option("--home", common.home,
                    "Folder of experiments (default: $AUTOTUNE_HOME, else the XDG data folder)")
       ->type_name("DIR");
+  verb->add_option("--server", common.server,
+                   "A server elsewhere, after `autotune login` (default: the server of the home)")
+      ->type_name("HOST:PORT");
   verb->add_option("--log-level", common.log_level, "debug, info, warn or error")
       ->type_name("LEVEL");
   verb->add_flag("--no-progress", common.no_progress, "Plain lines even on a terminal");
   return verb;
+}
+
+void refuse_server(CLI::App& verb, const std::string& instead) {
+  verb.get_option("--server")->check([instead](const std::string&) {
+    return "this verb works on this machine alone; " + instead;
+  });
 }
 
 }  // namespace autotune::cli

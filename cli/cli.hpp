@@ -3,6 +3,7 @@
 
 #include <filesystem>
 #include <functional>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -11,6 +12,8 @@
 #include "messages/result.hpp"
 
 namespace autotune::cli {
+
+class RemoteServer;
 
 /// Exit codes: a contract that scripts rely on (docs/cli.md).
 enum ExitCode {
@@ -30,6 +33,8 @@ struct Common {
   std::string output;  ///< -o: "", json, csv, wide, ...
   std::string log_level = "warn";
   bool no_progress = false;
+  std::string server;  ///< HOST:PORT of one elsewhere; empty: that of the home
+  mutable std::shared_ptr<RemoteServer> connection;  ///< to `server`, from its first use on
 };
 
 /// `--home`, else $AUTOTUNE_HOME, else the XDG data folder.
@@ -59,10 +64,14 @@ void add_commands(CLI::App& app, Common& common,
                   int& exit_code);  // apply stop pause delete edit enqueue
 void add_files(CLI::App& app, Common& common, int& exit_code);  // validate algorithms tuner-stdio
 void add_token(CLI::App& app, Common& common, int& exit_code);  // token create
+void add_login(CLI::App& app, Common& common, int& exit_code);
 void add_doctor(CLI::App& app, Common& common, int& exit_code);
 void add_completion(CLI::App& app, Common& common, int& exit_code);  // completion version
 
 /// A subcommand with the options that all verbs take.
 CLI::App* add_verb(CLI::App& app, Common& common, const std::string& name, const std::string& text);
+
+/// Makes --server a mistake, for a verb that works on this machine alone; `instead` says what would be right.
+void refuse_server(CLI::App& verb, const std::string& instead);
 
 }  // namespace autotune::cli

@@ -1,18 +1,16 @@
-// apply, stop, pause, delete, edit, enqueue: what a running server is asked, or this process does where none runs.
-#include <chrono>
+// apply, stop, pause, delete, edit, enqueue: what a running server is asked, or this process does where the home has none.
 #include <iostream>
 #include <set>
-#include <thread>
 
 #include "actors/experiment_core.hpp"
 #include "cli/cli.hpp"
-#include "cli/control_socket.hpp"
+#include "cli/connection.hpp"
 #include "cli/experiment_file.hpp"
-#include "cli/follow.hpp"
 #include "cli/json_output.hpp"
 #include "cli/local_server.hpp"
 #include "cli/warm_start.hpp"
-#include "store/home_lock.hpp"
+#include "cli/watch.hpp"
+#include "messages/states.hpp"
 
 namespace autotune::cli {
 
@@ -37,7 +35,7 @@ Result<Target> parse_target(const std::string& text) {
 
 /// Names become IDs, so that the server is asked about the experiment that the user sees.
 Result<std::string> id_of(const Common& common, const std::string& name) {
-  auto reader = reader_of(home_folder(common));
+  auto reader = reader_for(common);
   if (!reader)
     return tl::unexpected(reader.error());
   auto summary = (*reader)->experiment(name);
@@ -48,11 +46,11 @@ Result<std::string> id_of(const Common& common, const std::string& name) {
 
 /// Asks the server of the home; where none runs, does it here, being the server for a moment.
 Result<pb::ControlResponse> ask_or_do(const Common& common, const pb::ControlRequest& request) {
-  auto home = home_folder(common);
-  auto answer = ask_server(home, request);
-  if (answer || answer.error().code != ErrorCode::unavailable)
+  auto answer = ask_server(common, request);
+  if (answer || answer.error().code != ErrorCode::unavailable || !common.server.empty())
     return answer;
-  auto server = LocalServer::start({home, "autotune (a command)", {}, common.log_level});
+  auto server =
+      LocalServer::start({home_folder(common), "autotune (a command)", {}, common.log_level});
   if (!server)
     return tl::unexpected(server.error());
   return (*server)->ask(request);
@@ -87,11 +85,11 @@ int command(const Common& common, const std::string& verb, const std::string& te
   std::string what = (target->sequence ? "/" + std::to_string(*target->sequence) : "") + past;
   if (verb == "delete")
     return done(common, ask_or_do(common, request), *id, what);
-  auto answer = ask_server(home_folder(common), request);
-  if (verb == "stop" && !target->sequence && !answer &&
+  auto answer = ask_server(common, request);
+  if (verb == "stop" && !target->sequence && common.server.empty() && !answer &&
       answer.error().code == ErrorCode::unavailable) {
     // Its server died, but its trials may live on: take them over, then end them.
-    auto reader = reader_of(home_folder(common));
+    auto reader = reader_for(common);
     auto summary = reader ? (*reader)->experiment(*id) : tl::unexpected(reader.error());
     bool rests =
         summary && summary->phase() != pb::PHASE_RUNNING && summary->phase() != pb::PHASE_PAUSED;
@@ -116,7 +114,7 @@ std::int64_t ended_trials(const pb::ExperimentSummary& summary) {
 
 /// An experiment that rests does not begin again by itself: who changed it is told how, on stderr.
 void say_how_to_go_on(const Common& common, const std::string& name, const std::string& id) {
-  auto reader = reader_of(home_folder(common));
+  auto reader = reader_for(common);
   auto summary = reader ? (*reader)->experiment(id) : tl::unexpected(reader.error());
   if (!summary || summary->phase() == pb::PHASE_RUNNING || summary->phase() == pb::PHASE_PENDING ||
       summary->reason() == exhausted_reason)
@@ -129,12 +127,13 @@ void say_how_to_go_on(const Common& common, const std::string& name, const std::
   std::cerr << name << " is " << word_of(summary->phase());
   if (!has_trials)
     std::cerr << ", and has done all of its " << summary->max_trial_num()
-              << " trials: raise spec.maxTrialNum too, then: autotune resume " << name << "\n";
+              << " trials: raise spec.maxTrialNum too, then: autotune resume " << name
+              << server_words(common) << "\n";
   else if (!has_time)
     std::cerr << ", and its time is over: raise spec.maxExecSeconds too, then: autotune resume "
-              << name << "\n";
+              << name << server_words(common) << "\n";
   else
-    std::cerr << "; go on with: autotune resume " << name << "\n";
+    std::cerr << "; go on with: autotune resume " << name << server_words(common) << "\n";
 }
 
 int edit(const Common& common, const std::string& name, const std::vector<std::string>& changes) {
@@ -160,7 +159,7 @@ int edit(const Common& common, const std::string& name, const std::vector<std::s
 
 /// What is enqueued is one of maxTrialNum trials: it waits in vain where all of them exist already.
 void say_what_it_waits_for(const Common& common, const std::string& name, const std::string& id) {
-  auto reader = reader_of(home_folder(common));
+  auto reader = reader_for(common);
   auto summary = reader ? (*reader)->experiment(id) : tl::unexpected(reader.error());
   if (!summary)
     return;
@@ -187,49 +186,12 @@ int enqueue(const Common& common, const std::string& name, const std::string& pa
   return code;
 }
 
-/// Tells what happens to an experiment of a server elsewhere until it is at rest, and gives run's exit code.
-int watch(const Common& common, const std::string& id) {
-  constexpr auto look_interval = std::chrono::milliseconds(300);
-  auto reader = reader_of(home_folder(common));
-  if (!reader)
-    return report(reader.error());
-  auto summary = (*reader)->experiment(id);
-  if (!summary)
-    return report(summary.error());
-  catch_signals();  // Ctrl-C ends the watching, not the experiment
-  RunView view(summary->spec());
-  std::int64_t seen = 0;
-  while (true) {
-    auto events = (*reader)->events(id);
-    if (!events)  // deleted meanwhile
-      return events.error().code == ErrorCode::not_found ? exit_ended_by_other
-                                                         : report(events.error());
-    for (const auto& stored : *events) {
-      if (stored.number <= seen)
-        continue;
-      seen = stored.number;
-      if (auto line = view.take(stored.event))
-        std::cerr << *line << "\n";
-    }
-    if (at_rest(view.phase())) {
-      print_summary(id, view, home_folder(common), std::cerr);
-      return exit_code_of(view, false);
-    }
-    if (signals_caught() > 0)
-      return exit_interrupted;
-    if (home_holder(home_folder(common)).empty())
-      return report({ErrorCode::unavailable,
-                     "the server of " + id + " has ended; go on with: autotune resume " + id});
-    std::this_thread::sleep_for(look_interval);
-  }
-}
-
 /// What nodes of the server hold: their agents were given --volume. Nothing where no server answers; that is said later.
 std::set<std::string> claims_held(const Common& common) {
   pb::ControlRequest list;
   list.mutable_list_nodes();
   std::set<std::string> claims;
-  if (auto answer = ask_server(home_folder(common), list))
+  if (auto answer = ask_server(common, list))
     for (const auto& node : answer->nodes())
       claims.insert(node.node().claims().begin(), node.node().claims().end());
   return claims;
@@ -240,12 +202,14 @@ int apply(const Common& common, FileOptions options, bool follow_it) {
   auto submissions = submissions_of(options);
   if (!submissions)
     return report(submissions.error());
-  if (auto added = add_warm_start(*submissions, options.warm_start, home_folder(common)); !added)
+  if (auto added =
+          add_warm_start(*submissions, options.warm_start, [&] { return reader_for(common); });
+      !added)
     return report(added.error());
   for (auto& submit : *submissions) {
     pb::ControlRequest request;
     *request.mutable_submit() = std::move(submit);
-    auto answer = ask_server(home_folder(common), request);
+    auto answer = ask_server(common, request);
     if (!answer)
       return report(answer.error());
     if (common.output == "json")

@@ -275,9 +275,11 @@ void add_completion(CLI::App& app, Common& common, int& exit_code) {
       ->check(CLI::IsMember({"bash", "zsh", "fish"}));
   script->callback([&exit_code, shell] { exit_code = print_script(*shell); });
 
+  refuse_server(*script, "it needs no server: leave --server out");
   auto* version =
       add_verb(app, common, "version", "Say which version this is, and of what it is made");
   add_output_option(*version, common, {"json"});
+  refuse_server(*version, "it needs no server: leave --server out");
   version->callback([&common, &exit_code] { exit_code = print_versions(common); });
 
   auto given = std::make_shared<std::vector<std::string>>();

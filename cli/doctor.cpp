@@ -88,6 +88,7 @@ void add_doctor(CLI::App& app, Common& common, int& exit_code) {
   auto bundle = std::make_shared<std::string>();
   auto* verb =
       add_verb(app, common, "doctor", "Check this machine and the home, and say what to do");
+  refuse_server(*verb, "run it where the server runs, with the server's --home");
   verb->add_option("--bundle", *bundle, "Also write a .tar.gz for a bug report, without secrets")
       ->type_name("FILE");
   add_output_option(*verb, common, {"json"});

@@ -40,8 +40,9 @@ Result<pb::EnrolmentResponse> signed_answer(const EnrolmentOptions& options,
                                             const Authority& authority,
                                             const pb::EnrolmentRequest& request, NodeRole role,
                                             std::int64_t now_s) {
-  auto certificate = authority.issue(request.request_pem(), request.name(), role, now_s,
-                                     options.limits.certificate_life);
+  auto life =
+      role == NodeRole::client ? options.limits.client_life : options.limits.certificate_life;
+  auto certificate = authority.issue(request.request_pem(), request.name(), role, now_s, life);
   if (!certificate)
     return tl::unexpected(certificate.error());
   pb::EnrolmentResponse response;

@@ -33,6 +33,8 @@ struct EnrolmentLimits {
   std::chrono::milliseconds refusal_delay{1000};
   /// Of the certificates that it gives.
   std::chrono::seconds certificate_life = CertificateLimits{}.node_life;
+  /// Of those of command lines, which renew theirs when they are used: once a week is enough.
+  std::chrono::seconds client_life = std::chrono::hours(24 * 8);
 };
 
 struct EnrolmentOptions {

@@ -355,6 +355,7 @@ void add_files(CLI::App& app, Common& common, int& exit_code) {
   auto print = std::make_shared<bool>(false);
   auto* check = add_verb(app, common, "validate",
                          "Say all that is wrong with an experiment's file; start nothing");
+  refuse_server(*check, "it needs no server: leave --server out");
   add_file_options(*check, *options);
   check->add_flag("--print", *print, "Print the experiment with its defaults filled in");
   add_output_option(*check, common, {"json"});
@@ -364,12 +365,14 @@ void add_files(CLI::App& app, Common& common, int& exit_code) {
   auto name = std::make_shared<std::string>();
   auto* list = add_verb(app, common, "algorithms",
                         "List tuners, assessors and advisors, or tell all of one");
+  refuse_server(*list, "it needs no server: leave --server out");
   list->add_option("NAME", *name, "The one to tell all of")->type_name("");
   add_output_option(*list, common, {"json"});
   list->callback([&common, &exit_code, name] { exit_code = show_algorithms(common, *name); });
 
   auto* serve = add_verb(app, common, "tuner-stdio",
                          "Ask and tell a tuner by lines of JSON on stdin and stdout");
+  refuse_server(*serve, "it needs no server: leave --server out");
   serve->callback([&exit_code] {
     std::ios::sync_with_stdio(false);
     exit_code = serve_tuner(std::cin, std::cout);

@@ -8,6 +8,8 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
+#include "cli/connection.hpp"
+
 namespace autotune::cli {
 
 using std::chrono::milliseconds;
@@ -74,7 +76,14 @@ int exit_code_of(const RunView& view, bool interrupted) {
   }
 }
 
-void print_summary(const std::string& id, const RunView& view, const std::filesystem::path& home,
+Whereabouts whereabouts(const Common& common, const std::string& experiment_id) {
+  auto within = std::filesystem::path("trials") / experiment_id;
+  if (common.server.empty())
+    return {(home_folder(common) / within).string(), ""};
+  return {within.string() + " in the home of the server at " + common.server, server_words(common)};
+}
+
+void print_summary(const std::string& id, const RunView& view, const Whereabouts& where,
                    std::ostream& out) {
   const auto& counts = view.counts();
   std::string word = pb::Phase_Name(view.phase()).substr(6);
@@ -88,11 +97,11 @@ void print_summary(const std::string& id, const RunView& view, const std::filesy
   constexpr std::size_t front_rows_max = 20;
   out << view.outcome(id, front_rows_max);
   if (view.phase() == pb::PHASE_STOPPED)
-    out << "go on with: autotune resume " << id << "\n";
+    out << "go on with: autotune resume " << id << where.server_words << "\n";
   if (counts.failed() > 0)
-    out << "why a trial failed: autotune describe trial " << id
-        << "/SEQ; its output: autotune logs " << id << "/SEQ\n";
-  out << "files: " << (home / "trials" / id).string() << "\n" << std::flush;
+    out << "why a trial failed: autotune describe trial " << id << "/SEQ" << where.server_words
+        << "; its output: autotune logs " << id << "/SEQ" << where.server_words << "\n";
+  out << "files: " << where.files << "\n" << std::flush;
 }
 
 Watcher EventQueue::watcher() {
@@ -125,10 +134,9 @@ int signals_caught() { return caught.load(); }
 
 int follow(LocalServer& server, EventQueue& events, const Common& common, const std::string& id,
            RunView view) {
-  auto home = home_folder(common);
   bool live = is_terminal(STDOUT_FILENO) && !common.no_progress;
   bool colour = wants_colour(STDOUT_FILENO);
-  auto reader = live ? reader_of(home) : fail(ErrorCode::unavailable, "");
+  auto reader = live ? reader_of(home_folder(common)) : fail(ErrorCode::unavailable, "");
   LiveArea area;
   int signals_seen = 0;
   std::int64_t drawn_ms = 0;
@@ -172,7 +180,7 @@ int follow(LocalServer& server, EventQueue& events, const Common& common, const 
     area.show(
         view.draw(size.ws_col, std::max(8, static_cast<int>(size.ws_row) - 8), wall_ms(), colour));
   }
-  print_summary(id, view, home, std::cout);
+  print_summary(id, view, whereabouts(common, id), std::cout);
   return exit_code_of(view, signals_seen > 0);
 }
 

@@ -36,8 +36,14 @@ int signals_caught();
 
 /// Of one that is at rest; `interrupted`: it was we who stopped it.
 int exit_code_of(const RunView& view, bool interrupted);
+/// Where an experiment's files are, in words, and what commands about it need beside its name.
+struct Whereabouts {
+  std::string files;
+  std::string server_words;
+};
+Whereabouts whereabouts(const Common& common, const std::string& experiment_id);
 /// How it ended: counts, the best trial or the front, where its files are.
-void print_summary(const std::string& id, const RunView& view, const std::filesystem::path& home,
+void print_summary(const std::string& id, const RunView& view, const Whereabouts& where,
                    std::ostream& out);
 
 /// Shows the experiment until it is at rest and gives the exit code. Ctrl-C stops it (TERM, grace, KILL), a second

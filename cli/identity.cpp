@@ -1,9 +1,12 @@
 #include "cli/identity.hpp"
 
+#include <array>
+#include <cctype>
 #include <ctime>
 #include <fstream>
 #include <sstream>
 
+#include <pwd.h>
 #include <unistd.h>
 
 #include "actors/log.hpp"
@@ -17,6 +20,10 @@ namespace autotune::cli {
 namespace {
 
 constexpr std::chrono::minutes renewal_look{1};
+/// A command line renews its certificate at its first use of a day: nobody knows when the next one is.
+constexpr std::int64_t client_renewal_s = 24 * 3600;
+constexpr std::chrono::minutes client_renewal_pause{10};
+constexpr std::chrono::seconds client_renewal_limit{3};
 
 std::int64_t now_s() { return static_cast<std::int64_t>(std::time(nullptr)); }
 
@@ -54,14 +61,14 @@ bool token_was_used(const Identity& identity, const JoinToken& token) {
 }
 
 Result<TransportIdentity> enrol_with(const std::filesystem::path& folder, const std::string& name,
-                                     const std::string& token) {
+                                     NodeRole role, const std::string& token) {
   auto said = read_token(token);
   if (!said)
     return tl::unexpected(said.error());
   auto known = read_identity(folder);
   if (known && token_was_used(*known, *said))
     return files_of(folder);
-  auto enrolled = enrol(token, name, NodeRole::agent);
+  auto enrolled = enrol(token, name, role);
   if (!enrolled)
     return tl::unexpected(enrolled.error());
   if (auto written = write_identity(folder, enrolled->identity); !written)
@@ -74,7 +81,101 @@ Result<TransportIdentity> enrol_with(const std::filesystem::path& folder, const 
   return files_of(folder);
 }
 
+std::string text_of(const HostPort& place) {
+  bool is_v6 = place.host.find(':') != std::string::npos;
+  return (is_v6 ? "[" + place.host + "]" : place.host) + ":" + std::to_string(place.port);
+}
+
+std::filesystem::path logins_of(const std::filesystem::path& home) { return home / "servers"; }
+
+/// Who asks, for the server's log: "ann-laptop".
+std::string client_name() {
+  std::array<char, 256> host{};
+  ::gethostname(host.data(), host.size() - 1);
+  const auto* user = ::getpwuid(::geteuid());
+  auto name = (user == nullptr ? "uid" + std::to_string(::geteuid()) : std::string(user->pw_name)) +
+              "-" + host.data();
+  for (auto& c : name)
+    if (std::isalnum(static_cast<unsigned char>(c)) == 0 && c != '.' && c != '_')
+      c = '-';
+  return name.substr(0, CertificateLimits{}.name_bytes_max);
+}
+
+/// "; logged in at: 10.0.0.1:7420", where this home is somewhere.
+std::string known_logins(const std::filesystem::path& home) {
+  std::string known;
+  std::error_code code;
+  for (const auto& login : std::filesystem::directory_iterator(logins_of(home), code))
+    known += (known.empty() ? "; logged in at: " : ", ") + login.path().filename().string();
+  return known;
+}
+
+/// Once in a while: where the enrolment address is out of reach, not every command waits for it.
+bool may_try_renewal(const std::filesystem::path& folder) {
+  auto mark = folder / "renewal-tried";
+  std::error_code none;
+  auto tried = std::filesystem::last_write_time(mark, none);
+  if (!none && std::filesystem::file_time_type::clock::now() - tried < client_renewal_pause)
+    return false;
+  std::ofstream(mark, std::ios::trunc) << "\n";
+  return true;
+}
+
+/// Whether a login's certificate serves; it is renewed when that is due, or later where the server cannot do it now.
+Result<void> check_login(const std::filesystem::path& folder) {
+  auto known = read_identity(folder);
+  if (!known)
+    return tl::unexpected(known.error());
+  auto facts = verify_certificate(known->certificate_pem, known->ca_pem, now_s());
+  if (!facts)
+    return tl::unexpected(facts.error());
+  if (now_s() - facts->not_before_s > client_renewal_s && may_try_renewal(folder))
+    static_cast<void>(renew_identity(folder, client_renewal_limit));
+  return {};
+}
+
+/// Signed for this home's own server; the one of before serves while it is valid.
+Result<TransportIdentity> sign_client(const std::filesystem::path& home) {
+  auto folder = home / "tls" / "client";
+  auto authority = Authority::open(home, now_s());
+  if (!authority)
+    return tl::unexpected(authority.error());
+  if (auto known = read_identity(folder))
+    if (auto facts =
+            verify_certificate(known->certificate_pem, authority->certificate_pem(), now_s());
+        facts && !renew_due(*facts, now_s()))
+      return files_of(folder);
+  return sign(home, folder, client_name(), NodeRole::client);
+}
+
 }  // namespace
+
+std::string login_command(const std::string& server) {
+  return "autotune login " + server +
+         " --token T (T: printed by `autotune token create` on the server's machine)";
+}
+
+Result<TransportIdentity> log_in(const std::filesystem::path& home, const HostPort& server,
+                                 const std::string& token) {
+  return enrol_with(logins_of(home) / text_of(server), client_name(), NodeRole::client, token);
+}
+
+Result<TransportIdentity> client_identity(const std::filesystem::path& home,
+                                          const HostPort& server) {
+  auto folder = logins_of(home) / text_of(server);
+  auto login = check_login(folder);
+  if (login)
+    return files_of(folder);
+  if (::access((home / "tls" / "ca.key").c_str(), R_OK) == 0)
+    return sign_client(home);
+  bool is_there = login.error().code != ErrorCode::not_found;
+  return fail(ErrorCode::unavailable,
+              is_there ? "the login at " + text_of(server) +
+                             " serves no more: " + login.error().message +
+                             "; log in again: " + login_command(text_of(server))
+                       : "this home is not logged in at " + text_of(server) + ": " +
+                             login_command(text_of(server)) + known_logins(home));
+}
 
 Result<TransportIdentity> head_identity(const std::filesystem::path& home) {
   return sign(home, home / "tls" / "head", "head", NodeRole::head);
@@ -84,7 +185,7 @@ Result<TransportIdentity> agent_identity(const std::filesystem::path& home,
                                          const std::filesystem::path& folder,
                                          const std::string& name, const std::string& token) {
   if (!token.empty())
-    return enrol_with(folder / "tls", name, token);
+    return enrol_with(folder / "tls", name, NodeRole::agent, token);
   if (::access((home / "tls" / "ca.key").c_str(), R_OK) == 0)
     return sign(home, folder / "tls", name, NodeRole::agent);
   const std::string remedy =
@@ -99,12 +200,15 @@ Result<TransportIdentity> agent_identity(const std::filesystem::path& home,
   return files_of(folder / "tls");
 }
 
-Result<void> renew_identity(const std::filesystem::path& folder) {
+Result<void> renew_identity(const std::filesystem::path& folder,
+                            std::chrono::milliseconds time_limit) {
   auto known = read_identity(folder);
   if (!known)
     return tl::unexpected(known.error());
   auto address = text_of(folder / "enrolled-at");
-  auto renewed = renew(address.substr(0, address.find('\n')), *known);
+  EnrolOptions options;
+  options.time_limit = time_limit;
+  auto renewed = renew(address.substr(0, address.find('\n')), *known, options);
   if (!renewed)
     return tl::unexpected(renewed.error());
   return write_identity(folder, renewed->identity);

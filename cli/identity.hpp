@@ -1,6 +1,7 @@
 // With which certificate this process speaks to other machines, and how that stays valid.
 #pragma once
 
+#include <chrono>
 #include <condition_variable>
 #include <filesystem>
 #include <functional>
@@ -10,6 +11,7 @@
 
 #include "actors/transport.hpp"
 #include "messages/result.hpp"
+#include "store/join_tokens.hpp"
 
 namespace autotune::cli {
 
@@ -24,8 +26,23 @@ Result<TransportIdentity> agent_identity(const std::filesystem::path& home,
                                          const std::filesystem::path& folder,
                                          const std::string& name, const std::string& token);
 
+/// "autotune login HOST:PORT --token T", for messages.
+std::string login_command(const std::string& server);
+
+/// Uses up the token for a certificate by which command lines of that home are let in by that server. Errors as of
+/// `enrol`; a token that has brought what is there and valid is not used again.
+Result<TransportIdentity> log_in(const std::filesystem::path& home, const HostPort& server,
+                                 const std::string& token);
+
+/// Of a command line of that home which speaks to that server: what a login has left there, renewed when it is due; else
+/// signed by the home's own authority, where there is one. unavailable: there is none, or it has expired; says how to get
+/// one.
+Result<TransportIdentity> client_identity(const std::filesystem::path& home,
+                                          const HostPort& server);
+
 /// A new certificate for the one in `folder`, from where it was enrolled. Errors as of `renew`.
-Result<void> renew_identity(const std::filesystem::path& folder);
+Result<void> renew_identity(const std::filesystem::path& folder,
+                            std::chrono::milliseconds time_limit = std::chrono::seconds(15));
 
 /// Renews a certificate when two thirds of its time have passed. CAF reads it at each new connection.
 class Renewal {

@@ -12,6 +12,7 @@
 #include "cli/enrolment.hpp"
 #include "cli/identity.hpp"
 #include "cli/machine.hpp"
+#include "cli/trial_logs.hpp"
 
 namespace autotune::cli {
 
@@ -78,6 +79,7 @@ Result<std::unique_ptr<LocalServer>> LocalServer::start(ServerOptions options) {
   config.process = process_options(options.home, LeaseClockKind::monotonic);
   config.watcher = std::move(options.watcher);
   config.store = writer_options();
+  config.logs = local_logs(options.home);
   auto spawned = spawn_server(*impl->system, std::move(config));
   if (!spawned)
     return tl::unexpected(spawned.error());

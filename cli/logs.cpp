@@ -1,23 +1,23 @@
-// logs: stdout and stderr of a trial, from its job folder.
+// logs: stdout and stderr of a trial, from its job folder, here or on the machine of a server elsewhere.
 #include <algorithm>
 #include <chrono>
-#include <fstream>
 #include <iostream>
 #include <map>
 #include <thread>
 #include <vector>
 
-#include "actors/machine.hpp"
 #include "cli/cli.hpp"
+#include "cli/connection.hpp"
 #include "cli/follow.hpp"
-#include "cli/local_server.hpp"
+#include "cli/trial_logs.hpp"
 #include "messages/states.hpp"
 
 namespace autotune::cli {
 
 namespace {
 
-namespace fs = std::filesystem;
+constexpr std::chrono::milliseconds look_interval{200};
+constexpr std::chrono::milliseconds remote_look_interval{500};
 
 struct LogOptions {
   std::string target;
@@ -26,127 +26,123 @@ struct LogOptions {
   bool follow = false;
 };
 
-/// Writes what a file holds beyond `from` and gives where it ends now; `prefix` stands before each line.
-std::streamoff copy_rest(const fs::path& path, std::streamoff from, const std::string& prefix,
-                         std::ostream& out) {
-  std::ifstream in(path, std::ios::binary);
-  if (!in)
-    return from;
-  in.seekg(0, std::ios::end);
-  auto end = static_cast<std::streamoff>(in.tellg());
-  if (end < from)
-    from = 0;  // it was truncated
-  in.seekg(from);
-  if (prefix.empty()) {
-    if (end > from)
-      out << in.rdbuf();
-    return end;
+/// An attempt of a trial, and what is known of it.
+struct Asked {
+  std::string target;  ///< as it was written
+  pb::TrialSummary trial;
+  LogPlace place;
+
+  std::string words() const {
+    return "trial " + target + " attempt " + std::to_string(place.attempt);
   }
-  std::string line;
-  while (std::getline(in, line)) {
-    if (in.eof() && !line.empty() && line.back() != '\n') {  // half a line: the rest comes later
-      return end - static_cast<std::streamoff>(line.size());
-    }
-    out << prefix << line << "\n";
-  }
-  return end;
-}
+};
 
-std::vector<std::string> replicas_in(const fs::path& attempt) {
-  std::vector<std::string> names;
-  std::error_code code;
-  for (const auto& entry : fs::directory_iterator(attempt, code))
-    if (entry.is_directory() && fs::exists(entry.path() / "stdout"))
-      names.push_back(entry.path().filename().string());
-  std::sort(names.begin(), names.end());
-  return names;
-}
-
-/// Of an attempt: in the home itself, or in that of an agent which shares it.
-fs::path folder_of(const fs::path& home, const fs::path& within) {
-  std::error_code code;
-  if (!fs::exists(home / within, code))
-    for (const auto& node : fs::directory_iterator(home / "nodes", code))
-      if (fs::exists(node.path() / within, code))
-        return node.path() / within;
-  return home / within;
-}
-
-/// Whether the folder is missing because another machine has it.
-bool is_elsewhere(const fs::path& folder, const pb::TrialSummary& trial) {
-  std::error_code code;
-  return !fs::exists(folder, code) && has_ended(trial.state()) && !trial.node().empty() &&
-         trial.node() != this_machine().name;
-}
-
-int show(const Common& common, const LogOptions& options) {
+Result<Asked> find(StoreReader& reader, const LogOptions& options) {
   auto slash = options.target.find('/');
   auto number = slash == std::string::npos
                     ? std::nullopt
                     : Value(Number{options.target.substr(slash + 1)}).to_integer();
   if (!number || *number < 0)
-    return report({ErrorCode::invalid_argument,
-                   "'" + options.target + "': logs wants EXP/SEQ, as in quickstart/3"});
-  auto home = home_folder(common);
-  auto reader = reader_of(home);
-  if (!reader)
-    return report(reader.error());
-  auto experiment = (*reader)->experiment(options.target.substr(0, slash));
+    return fail(ErrorCode::invalid_argument,
+                "'" + options.target + "': logs wants EXP/SEQ, as in quickstart/3");
+  auto experiment = reader.experiment(options.target.substr(0, slash));
   if (!experiment)
-    return report(experiment.error());
-  auto trial = (*reader)->trial(experiment->id(), *number);
+    return tl::unexpected(experiment.error());
+  auto trial = reader.trial(experiment->id(), *number);
   if (!trial)
-    return report(trial.error());
+    return tl::unexpected(trial.error());
   if (options.attempt > trial->attempt())
-    return report({ErrorCode::not_found, "trial " + options.target + " has no attempt " +
-                                             std::to_string(options.attempt) + "; its newest is " +
-                                             std::to_string(trial->attempt())});
-  int attempt = options.attempt > 0 ? options.attempt : trial->attempt();
-  auto within = fs::path("trials") / experiment->id() /
-                (std::to_string(*number) + "-" + trial->id()) / std::to_string(attempt);
-  auto folder = folder_of(home, within);
-  auto replicas = replicas_in(folder);
-  if (!options.replica.empty()) {
-    if (std::find(replicas.begin(), replicas.end(), options.replica) == replicas.end()) {
-      std::string known;
-      for (const auto& name : replicas)
-        known += (known.empty() ? "" : ", ") + name;
-      return report(
-          {ErrorCode::not_found, "trial " + options.target + " attempt " + std::to_string(attempt) +
-                                     " has no replica '" + options.replica +
-                                     "'; it has: " + (known.empty() ? "none yet" : known)});
-    }
-    replicas = {options.replica};
+    return fail(ErrorCode::not_found, "trial " + options.target + " has no attempt " +
+                                          std::to_string(options.attempt) + "; its newest is " +
+                                          std::to_string(trial->attempt()));
+  LogPlace place{experiment->id(), *number, trial->id(),
+                 options.attempt > 0 ? options.attempt : trial->attempt()};
+  return Asked{options.target, *std::move(trial), std::move(place)};
+}
+
+/// Why nothing can be shown: there is no such replica, its files are elsewhere, or there are none yet.
+Result<void> check(const Asked& asked, const LogOptions& options, const pb::LogFolder& folder) {
+  const auto& replicas = folder.replicas();
+  if (replicas.empty() && !folder.exists() && has_ended(asked.trial.state()) &&
+      !asked.trial.node().empty() && asked.trial.node() != folder.machine())
+    return fail(ErrorCode::not_found,
+                "trial " + asked.target + " ran on node " + asked.trial.node() +
+                    ", and what it wrote is there: in nodes/" + asked.trial.node() + "/trials/" +
+                    asked.place.experiment_id + "/" + std::to_string(asked.place.sequence) + "-" +
+                    asked.place.trial_id + "/" + std::to_string(asked.place.attempt) +
+                    " of its agent's home");
+  if (!options.replica.empty() &&
+      std::find(replicas.begin(), replicas.end(), options.replica) == replicas.end()) {
+    std::string known;
+    for (const auto& name : replicas)
+      known += (known.empty() ? "" : ", ") + name;
+    return fail(ErrorCode::not_found, asked.words() + " has no replica '" + options.replica +
+                                          "'; it has: " + (known.empty() ? "none yet" : known));
   }
-  if (replicas.empty() && is_elsewhere(folder, *trial))
-    return report(
-        {ErrorCode::not_found, "trial " + options.target + " ran on node " + trial->node() +
-                                   ", and what it wrote is there: in nodes/" + trial->node() + "/" +
-                                   within.string() + " of its agent's home"});
   if (replicas.empty() && !options.follow)
-    return report({ErrorCode::not_found, "trial " + options.target + " attempt " +
-                                             std::to_string(attempt) + " has written nothing yet"});
-  catch_signals();
-  std::map<fs::path, std::streamoff> places;
-  while (true) {
-    bool last_look = !options.follow || has_ended(trial->state());
-    if (options.replica.empty())
-      replicas = replicas_in(folder);
-    for (const auto& name : replicas) {
-      auto prefix = replicas.size() > 1 ? name + ": " : "";
-      auto out = folder / name / "stdout";
-      auto err = folder / name / "stderr";
-      places[out] = copy_rest(out, places[out], prefix, std::cout);
-      std::cout.flush();
-      places[err] = copy_rest(err, places[err], prefix, std::cerr);
+    return fail(ErrorCode::not_found, asked.words() + " has written nothing yet");
+  return {};
+}
+
+/// The files of an attempt's replicas, each read on from where it was.
+class Tails {
+ public:
+  Tails(const TrialLogs& logs, const LogPlace& place, std::string only)
+      : logs_(logs), place_(place), only_(std::move(only)) {}
+
+  Result<void> copy(const pb::LogFolder& folder, bool last) {
+    for (const auto& name : folder.replicas()) {
+      if (!only_.empty() && name != only_)
+        continue;
+      auto prefix = only_.empty() && folder.replicas_size() > 1 ? name + ": " : "";
+      for (auto [stream, out] :
+           {std::pair<const char*, std::ostream*>{"stdout", &std::cout}, {"stderr", &std::cerr}}) {
+        auto& tail =
+            tails_.try_emplace({name, stream}, logs_, place_, name, stream, prefix).first->second;
+        if (auto copied = tail.copy(*out, last); !copied)
+          return copied;
+      }
     }
-    if (last_look || signals_caught() > 0)
-      return exit_fine;
-    constexpr auto look_interval = std::chrono::milliseconds(200);
-    std::this_thread::sleep_for(look_interval);
-    trial = (*reader)->trial(experiment->id(), *number);
+    return {};
+  }
+
+ private:
+  const TrialLogs& logs_;
+  LogPlace place_;
+  std::string only_;
+  std::map<std::pair<std::string, std::string>, LogTail> tails_;
+};
+
+Result<void> show(const Common& common, const LogOptions& options) {
+  auto reader = reader_for(common);
+  if (!reader)
+    return tl::unexpected(reader.error());
+  auto logs = logs_for(common);
+  if (!logs)
+    return tl::unexpected(logs.error());
+  auto asked = find(**reader, options);
+  if (!asked)
+    return tl::unexpected(asked.error());
+  auto folder = logs->list(asked->place);
+  if (!folder)
+    return tl::unexpected(folder.error());
+  if (auto there = check(*asked, options, *folder); !there)
+    return there;
+  catch_signals();
+  Tails tails(*logs, asked->place, options.replica);
+  while (true) {
+    bool last = !options.follow || has_ended(asked->trial.state()) || signals_caught() > 0;
+    if (auto copied = tails.copy(*folder, last); !copied)
+      return copied;
+    if (last)
+      return {};
+    std::this_thread::sleep_for(common.server.empty() ? look_interval : remote_look_interval);
+    auto trial = (*reader)->trial(asked->place.experiment_id, asked->place.sequence);
     if (!trial)
-      return report(trial.error());
+      return tl::unexpected(trial.error());
+    asked->trial = *std::move(trial);
+    if (folder = logs->list(asked->place); !folder)
+      return tl::unexpected(folder.error());
   }
 }
 
@@ -160,7 +156,10 @@ void add_logs(CLI::App& app, Common& common, int& exit_code) {
   verb->add_option("--attempt", options->attempt, "Another attempt than the newest")
       ->type_name("N");
   verb->add_flag("-f,--follow", options->follow, "Go on until the trial has ended");
-  verb->callback([&common, &exit_code, options] { exit_code = show(common, *options); });
+  verb->callback([&common, &exit_code, options] {
+    auto shown = show(common, *options);
+    exit_code = shown ? exit_fine : report(shown.error());
+  });
 }
 
 }  // namespace autotune::cli

@@ -5,6 +5,7 @@
 #include <google/protobuf/stubs/common.h>
 
 #include "cli/cli.hpp"
+#include "cli/remote_server.hpp"
 #include "cli/usage.hpp"
 #include "launchers/keeper.hpp"
 
@@ -21,8 +22,8 @@ int main(int argc, char** argv) {
   app.set_version_flag("--version", AUTOTUNE_VERSION);
   Common common;
   int exit_code = exit_fine;
-  for (Verb add : {add_run, add_server, add_agent, add_token, add_drain, add_queries, add_logs,
-                   add_commands, add_files, add_doctor, add_completion})
+  for (Verb add : {add_run, add_server, add_agent, add_token, add_login, add_drain, add_queries,
+                   add_logs, add_commands, add_files, add_doctor, add_completion})
     add(app, common, exit_code);
   // `autotune help run` is `autotune run --help`, as elsewhere.
   std::vector<std::string> words(argv + 1, argv + argc);
@@ -45,6 +46,7 @@ int main(int argc, char** argv) {
     std::cerr << "autotune: " << e.what() << "\n";
     return exit_failed;
   }
+  common.connection.reset();
   google::protobuf::ShutdownProtobufLibrary();
   return exit_code;
 }

@@ -3,7 +3,7 @@
 
 #include "cli/cli.hpp"
 #include "cli/columns.hpp"
-#include "cli/control_socket.hpp"
+#include "cli/connection.hpp"
 #include "cli/node_table.hpp"
 
 namespace autotune::cli {
@@ -16,7 +16,7 @@ int get_nodes(const Common& common) {
     return report(format.error());
   pb::ControlRequest request;
   request.mutable_list_nodes();
-  auto answer = ask_server(home_folder(common), request);
+  auto answer = ask_server(common, request);
   if (!answer)
     return report(answer.error());
   write_nodes({answer->nodes().begin(), answer->nodes().end()}, {*format, 0}, std::cout);
@@ -27,7 +27,7 @@ int get_nodes(const Common& common) {
 int drain(const Common& common, const pb::Drain& wish) {
   pb::ControlRequest request;
   *request.mutable_drain() = wish;
-  auto answer = ask_server(home_folder(common), request);
+  auto answer = ask_server(common, request);
   if (!answer)
     return report(answer.error());
   std::cout << wish.node()

@@ -1,4 +1,4 @@
-// get, describe, best, export: what readers of the home's database are asked. They need no server.
+// get, describe, best, export: what readers of the home's database are asked, without a server, or one elsewhere.
 #include <chrono>
 #include <fstream>
 #include <functional>
@@ -7,10 +7,10 @@
 
 #include "cli/cli.hpp"
 #include "cli/columns.hpp"
+#include "cli/connection.hpp"
 #include "cli/describe.hpp"
 #include "cli/export_trials.hpp"
 #include "cli/importance.hpp"
-#include "cli/local_server.hpp"
 #include "cli/tables.hpp"
 
 namespace autotune::cli {
@@ -30,7 +30,7 @@ int ask(const Common& common, const Query& query) {
   auto format = format_of(common.output);
   if (!format)
     return report(format.error());
-  auto reader = reader_of(home_folder(common));
+  auto reader = reader_for(common);
   if (!reader)
     return report(reader.error());
   auto done = query(**reader, {*format, now_ms()});
@@ -41,7 +41,7 @@ int ask(const Common& common, const Query& query) {
 /// A home that was never written to has no experiments; that it is no slip in --home is for the user to see.
 int get_experiments(const Common& common) {
   const auto home = home_folder(common);
-  auto reader = reader_of(home);
+  auto reader = reader_for(common);
   if (reader || reader.error().code != ErrorCode::not_found)
     return ask(common, [](StoreReader& store, const OutputOptions& options) {
       return write_experiments(store, options, std::cout);

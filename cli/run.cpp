@@ -1,6 +1,7 @@
 // run, resume: everything in one process, until the experiment has ended.
 #include <iostream>
 
+#include "cli/connection.hpp"
 #include "cli/control_socket.hpp"
 #include "cli/experiment_file.hpp"
 #include "cli/follow.hpp"
@@ -48,12 +49,12 @@ int resume(const Common& common, const std::string& id) {
   pb::ControlRequest request;
   request.mutable_command()->set_experiment_id(id);
   request.mutable_command()->set_verb("resume");
-  auto answer = ask_server(home_folder(common), request);
+  auto answer = ask_server(common, request);
   if (answer) {
     std::cout << answer->experiment_id() << " goes on\n";
     return exit_fine;
   }
-  if (answer.error().code != ErrorCode::unavailable)
+  if (answer.error().code != ErrorCode::unavailable || !common.server.empty())
     return report(answer.error());
   return resume_here(common, id, command_line("resume", id));
 }
@@ -104,7 +105,9 @@ int run(const Common& common, const FileOptions& options, bool resume_wanted) {
   if (resume_wanted)
     if (auto id = unfinished(common, submissions->front().spec().name()); !id.empty())
       return resume_here(common, id, command_line("run --resume", options.file));
-  if (auto added = add_warm_start(*submissions, options.warm_start, home_folder(common)); !added)
+  if (auto added =
+          add_warm_start(*submissions, options.warm_start, [&] { return reader_for(common); });
+      !added)
     return report(added.error());
   catch_signals();
   EventQueue events;
@@ -167,6 +170,7 @@ void add_run(CLI::App& app, Common& common, int& exit_code) {
   auto resume_wanted = std::make_shared<bool>(false);
   auto* verb =
       add_verb(app, common, "run", "Run an experiment here, from first trial to best parameters");
+  refuse_server(*verb, "a server is given the file by: autotune apply FILE --server HOST:PORT");
   add_file_options(*verb, *options);
   add_warm_start_option(*verb, *options);
   verb->add_flag("--resume", *resume_wanted,

@@ -115,6 +115,7 @@ void add_server(CLI::App& app, Common& common, int& exit_code) {
   auto words = std::make_shared<ServerWords>();
   auto* verb = add_verb(app, common, "server",
                         "Stay and run what is submitted with apply, also after a restart");
+  refuse_server(*verb, "give --listen HOST:PORT, at which other machines reach it");
   verb->add_flag("--with-agent", words->with_agent, "Run trials on this machine");
   verb->add_option("--listen", words->listen, "Let agents of other machines join at this address")
       ->type_name("HOST:PORT");

@@ -44,7 +44,9 @@ void explain(const HostPort& place, const std::string& token, const TokenOptions
   bool is_v6 = place.host.find(':') != std::string::npos;
   std::cerr << "Good once, for " << options.expires << ". On the machine that joins:\n"
             << "  autotune agent --join " << (is_v6 ? "[" + place.host + "]" : place.host) << ":"
-            << control_port << " --token " << token << "\n";
+            << control_port << " --token " << token << "\n"
+            << "or, for a user who gives commands from there: autotune login HOST:PORT --token "
+               "TOKEN\n";
   if (only_this_machine(place.host))
     std::cerr << "Other machines do not reach " << options.enrol_address
               << ": for them give this one's address by --enroll HOST:PORT.\n";
@@ -87,7 +89,10 @@ void add_token(CLI::App& app, Common& common, int& exit_code) {
   auto options = std::make_shared<TokenOptions>();
   auto* token = add_verb(app, common, "token", "Let other machines join the server of this home");
   token->require_subcommand(1);
+  const std::string instead = "run it where the server runs, with the server's --home";
+  refuse_server(*token, instead);
   auto* verb = add_verb(*token, common, "create", "Print a token by which one machine joins, once");
+  refuse_server(*verb, instead);
   verb->add_option("--expires", options->expires,
                    "How long it is good: 90s, 30m, 1h, 7d (default: 1h, at most 30d)")
       ->type_name("TIME");

@@ -3,15 +3,14 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
+#include <filesystem>
 #include <fstream>
 #include <iostream>
 #include <iterator>
 
 #include "cli/goals.hpp"
-#include "cli/local_server.hpp"
 #include "cli/warm_table.hpp"
 #include "config/search_space_reader.hpp"
-#include "store/store.hpp"
 #include "tuner/additions.hpp"
 #include "tuner/factory.hpp"
 #include "tuner/space.hpp"
@@ -127,13 +126,12 @@ std::string wanted_by(const pb::ExperimentSpec& spec) {
 }
 
 /// The rows of the source; `known_as`: its name for people.
-Result<WarmRows> rows_of(const std::string& source, const std::filesystem::path& home,
-                         const SearchSpace& space, const pb::ExperimentSpec& spec,
-                         WarmStart& warm) {
+Result<WarmRows> rows_of(const std::string& source, const OpenStore& open, const SearchSpace& space,
+                         const pb::ExperimentSpec& spec, WarmStart& warm) {
   warm.trials.set_source(source);
   if (is_file(source))
     return rows_of_file(source, space, spec);
-  auto store = reader_of(home);
+  auto store = open();
   if (!store)
     return tl::unexpected(store.error());
   auto other = (*store)->experiment(source);
@@ -147,7 +145,7 @@ Result<WarmRows> rows_of(const std::string& source, const std::filesystem::path&
 
 }  // namespace
 
-Result<WarmStart> read_warm_start(const std::string& source, const std::filesystem::path& home,
+Result<WarmStart> read_warm_start(const std::string& source, const OpenStore& open,
                                   const pb::ExperimentSpec& spec) {
   if (deciding_algorithm(spec) == "Batch")
     return fail(ErrorCode::invalid_argument,
@@ -157,7 +155,7 @@ Result<WarmStart> read_warm_start(const std::string& source, const std::filesyst
   if (!space)
     return tl::unexpected(space.error());
   WarmStart warm;
-  auto found = rows_of(source, home, *space, spec, warm);
+  auto found = rows_of(source, open, *space, spec, warm);
   if (!found)
     return tl::unexpected(found.error());
   if (found->rows.empty())
@@ -183,11 +181,11 @@ Result<WarmStart> read_warm_start(const std::string& source, const std::filesyst
 }
 
 Result<void> add_warm_start(std::vector<pb::Submit>& submissions, const std::string& source,
-                            const std::filesystem::path& home) {
+                            const OpenStore& open) {
   if (source.empty())
     return {};
   for (auto& submit : submissions) {
-    auto warm = read_warm_start(source, home, submit.spec());
+    auto warm = read_warm_start(source, open, submit.spec());
     if (!warm)
       return tl::unexpected(warm.error());
     for (const auto& notice : warm->notices)

@@ -1,4 +1,5 @@
 // The readers: each method is one read transaction, so that it sees one state of the database.
+#include <limits>
 #include <unordered_map>
 #include <utility>
 
@@ -19,6 +20,7 @@ namespace autotune {
 namespace {
 
 constexpr int names_in_error_max = 10;
+constexpr auto all_rows = static_cast<std::size_t>(std::numeric_limits<std::int64_t>::max());
 
 std::string text(const SQLite::Column& column) { return std::string(view(column)); }
 
@@ -159,11 +161,19 @@ class SqliteReader final : public StoreReader {
   }
 
   Result<std::vector<pb::TrialSummary>> trials(const std::string& experiment_id) override {
+    return trials_from(experiment_id, 0, all_rows);
+  }
+
+  Result<std::vector<pb::TrialSummary>> trials_from(const std::string& experiment_id,
+                                                    Sequence first, std::size_t count) override {
     return guarded([&] {
       const auto key = key_of(experiment_id);
-      SQLite::Statement rows(*database_,
-                             std::string(trial_sql) + "WHERE t.experiment = ? ORDER BY t.sequence");
+      SQLite::Statement rows(*database_, std::string(trial_sql) +
+                                             "WHERE t.experiment = ? AND t.sequence >= ? "
+                                             "ORDER BY t.sequence LIMIT ?");
       rows.bind(1, key);
+      rows.bind(2, first);
+      rows.bind(3, static_cast<std::int64_t>(count));
       std::vector<pb::TrialSummary> out;
       while (rows.executeStep())
         read_trial(rows, out.emplace_back());
@@ -289,19 +299,27 @@ class SqliteReader final : public StoreReader {
 
   Result<std::vector<StoredEvent>> events(const std::string& experiment_id,
                                           std::optional<Sequence> sequence) override {
+    return events_after(experiment_id, 0, all_rows, sequence);
+  }
+
+  Result<std::vector<StoredEvent>> events_after(const std::string& experiment_id,
+                                                std::int64_t after, std::size_t count,
+                                                std::optional<Sequence> sequence) override {
     return guarded([&] {
       const auto key = key_of(experiment_id);
-      std::string sql = "SELECT number, payload FROM events WHERE experiment = ?1 ";
+      std::string sql = "SELECT number, payload FROM events WHERE experiment = ?1 AND number > ?3 ";
       if (sequence)
         sql +=
             "AND number BETWEEN "
             "(SELECT first_event FROM trials WHERE experiment = ?1 AND sequence = ?2) AND "
             "(SELECT last_event FROM trials WHERE experiment = ?1 AND sequence = ?2) "
             "AND sequence = ?2 ";
-      SQLite::Statement rows(*database_, sql + "ORDER BY number");
+      SQLite::Statement rows(*database_, sql + "ORDER BY number LIMIT ?4");
       rows.bind(1, key);
       if (sequence)
         rows.bind(2, *sequence);
+      rows.bind(3, after);
+      rows.bind(4, static_cast<std::int64_t>(count));
       std::vector<StoredEvent> out;
       while (rows.executeStep()) {
         auto& stored = out.emplace_back();

@@ -90,6 +90,9 @@ class StoreReader {
   virtual Result<pb::ExperimentSummary> experiment(const std::string& id_or_name) = 0;
   /// In order of sequence.
   virtual Result<std::vector<pb::TrialSummary>> trials(const std::string& experiment_id) = 0;
+  /// A part of `trials`: at most `count`, from sequence number `first` on.
+  virtual Result<std::vector<pb::TrialSummary>> trials_from(const std::string& experiment_id,
+                                                            Sequence first, std::size_t count);
   virtual Result<pb::TrialSummary> trial(const std::string& experiment_id, Sequence sequence) = 0;
   /// The best trials so far: all that is read of each trial is its state and its final result.
   virtual Result<Front> front(const std::string& experiment_id) = 0;
@@ -107,6 +110,10 @@ class StoreReader {
   /// Events in order; of one trial where `sequence` is given (with those of the whole experiment left out).
   virtual Result<std::vector<StoredEvent>> events(const std::string& experiment_id,
                                                   std::optional<Sequence> sequence = {}) = 0;
+  /// A part of `events`: at most `count`, of those with a number beyond `after`.
+  virtual Result<std::vector<StoredEvent>> events_after(const std::string& experiment_id,
+                                                        std::int64_t after, std::size_t count,
+                                                        std::optional<Sequence> sequence = {});
   /// Calls `visit` with each event of the experiment, in order, on the caller's thread. None is kept: a fold over the
   /// events of 100,000 trials needs the memory of a few thousand. What `visit` throws becomes an error.
   virtual Result<void> for_each_event(const std::string& experiment_id,

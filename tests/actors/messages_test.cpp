@@ -116,6 +116,10 @@ TEST_CASE("each protobuf type survives the way through CAF", "[messages]") {
   check_round_trip<pb::ReportsMessage>(system);
   check_round_trip<pb::ControlRequest>(system);
   check_round_trip<pb::ControlResponse>(system);
+  check_round_trip<pb::Query>(system);
+  check_round_trip<pb::QueryAnswer>(system);
+  check_round_trip<pb::Watch>(system);
+  check_round_trip<pb::EventBatch>(system);
 }
 
 TEST_CASE("the numbers of our message types are for ever", "[messages]") {

@@ -184,7 +184,7 @@ void Simulation::kill_head() {
   for (const auto& actor :
        {caf::actor_cast<caf::actor>(one.head.agent),
         caf::actor_cast<caf::actor>(one.head.placement), caf::actor_cast<caf::actor>(one.head.sink),
-        caf::actor_cast<caf::actor>(one.head.store)})
+        caf::actor_cast<caf::actor>(one.head.query), caf::actor_cast<caf::actor>(one.head.store)})
     caf::anon_send_exit(actor, caf::exit_reason::kill);
   one.head = {};
   actors().run();

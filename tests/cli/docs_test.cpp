@@ -28,8 +28,8 @@ TEST_CASE("docs/cli.md names every verb and every option", "[cli][docs]") {
   CLI::App app;
   Common common;
   int exit_code = 0;
-  for (Verb add : {add_run, add_queries, add_logs, add_commands, add_files, add_token, add_doctor,
-                   add_completion})
+  for (Verb add : {add_run, add_queries, add_logs, add_commands, add_files, add_token, add_login,
+                   add_doctor, add_completion})
     add(app, common, exit_code);
   each_verb(app, "", [&](const std::string& name, const CLI::App& verb) {
     CHECK_THAT(text, Catch::Contains("autotune " + name));
@@ -45,8 +45,8 @@ TEST_CASE("every verb says in --help what it does and what its options mean", "[
   CLI::App app;
   Common common;
   int exit_code = 0;
-  for (Verb add : {add_run, add_queries, add_logs, add_commands, add_files, add_token, add_doctor,
-                   add_completion})
+  for (Verb add : {add_run, add_queries, add_logs, add_commands, add_files, add_token, add_login,
+                   add_doctor, add_completion})
     add(app, common, exit_code);
   each_verb(app, "", [](const std::string& name, const CLI::App& verb) {
     CAPTURE(name);

@@ -14,7 +14,8 @@ TEST_CASE("who has a token gets a certificate of the name and role it asks for",
                                         door.authority().certificate_pem(), door.now_s()));
   CHECK(facts.name == "gpu-7");
   CHECK(facts.role == role);
-  CHECK(facts.not_after_s == door.now_s() + 24 * hour_s);
+  // A command line renews its own when it is used: that may be days later.
+  CHECK(facts.not_after_s == door.now_s() + (role == NodeRole::client ? 8 : 1) * 24 * hour_s);
   // It is one that can be written and read, so the key fits.
   value(write_identity(door.home() / "node", joined.identity));
   CHECK(value(read_identity(door.home() / "node")).key_pem == joined.identity.key_pem);

@@ -19,6 +19,7 @@
 #include <catch2/catch.hpp>
 
 #include "messages/cluster.pb.h"
+#include "messages/control.pb.h"
 #include "messages/enrolment.pb.h"
 #include "messages/event.pb.h"
 #include "messages/experiment.pb.h"
@@ -38,10 +39,14 @@ using google::protobuf::MessageFactory;
 const std::string folder = std::string(AUTOTUNE_SOURCE_DIR) + "/tests/messages/";
 
 std::vector<const FileDescriptor*> files() {
-  return {pb::ExperimentSpec::descriptor()->file(),  pb::Report::descriptor()->file(),
-          pb::Event::descriptor()->file(),           pb::AttemptPlan::descriptor()->file(),
-          pb::KeeperRequest::descriptor()->file(),   pb::NodeFrame::descriptor()->file(),
-          pb::EnrolmentRequest::descriptor()->file()};
+  return {pb::ExperimentSpec::descriptor()->file(),
+          pb::Report::descriptor()->file(),
+          pb::Event::descriptor()->file(),
+          pb::AttemptPlan::descriptor()->file(),
+          pb::KeeperRequest::descriptor()->file(),
+          pb::NodeFrame::descriptor()->file(),
+          pb::EnrolmentRequest::descriptor()->file(),
+          pb::Query::descriptor()->file()};
 }
 
 std::vector<std::string> lines_of(const std::string& name) {
