@@ -6,6 +6,7 @@ find_package(spdlog REQUIRED)
 find_package(nlohmann_json REQUIRED)
 find_package(SQLiteCpp REQUIRED)
 pkg_check_modules(yaml_cpp REQUIRED IMPORTED_TARGET yaml-cpp)
+pkg_check_modules(libpqxx IMPORTED_TARGET libpqxx)  # without it: no --store postgresql://
 find_package(OpenSSL REQUIRED)
 find_package(Eigen3 3.3 REQUIRED NO_MODULE)
 find_path(TL_EXPECTED_INCLUDE tl/expected.hpp REQUIRED)

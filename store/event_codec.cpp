@@ -28,7 +28,9 @@ std::size_t character_length(std::string_view text, std::size_t at) {
   return n;
 }
 
-std::string mended(std::string_view text) {
+}  // namespace
+
+std::string mend_utf8(std::string_view text) {
   std::string out;
   for (std::size_t at = 0; at < text.size();) {
     auto n = character_length(text, at);
@@ -42,6 +44,8 @@ std::string mended(std::string_view text) {
   }
   return out;
 }
+
+namespace {
 
 bool is_utf8(std::string_view text) {
   for (std::size_t at = 0; at < text.size();) {
@@ -97,10 +101,10 @@ void mend(Message& message) {
   for_each_bad_text(message, [](Message& in, const FieldDescriptor* field, int i) {
     const auto* reflection = in.GetReflection();
     if (i < 0)
-      reflection->SetString(&in, field, mended(reflection->GetString(in, field)));
+      reflection->SetString(&in, field, mend_utf8(reflection->GetString(in, field)));
     else
       reflection->SetRepeatedString(&in, field, i,
-                                    mended(reflection->GetRepeatedString(in, field, i)));
+                                    mend_utf8(reflection->GetRepeatedString(in, field, i)));
   });
 }
 

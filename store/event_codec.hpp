@@ -14,6 +14,9 @@ namespace autotune {
 /// The trial that an event is about; nothing for one of the whole experiment.
 std::optional<Sequence> sequence_of(const pb::Event& event);
 
+/// The text with U+FFFD in the place of what is no UTF-8.
+std::string mend_utf8(std::string_view text);
+
 /// The event's bytes. Text that is not UTF-8 (a trial can write anything) is mended with U+FFFD first, since
 /// protobuf would write it and then refuse to read it. invalid_argument: an event that `decode_event` refuses.
 Result<std::string> encode_event(const pb::Event& event);

@@ -3,39 +3,33 @@
 #include <algorithm>
 #include <limits>
 
+#include "store/fault.hpp"
 #include "store/metric_codec.hpp"
-#include "store/sqlite_error.hpp"
 
 namespace autotune {
 
-std::string_view view(const SQLite::Column& column) {
-  const auto* data = static_cast<const char*>(column.getBlob());
-  return {data == nullptr ? "" : data, static_cast<std::size_t>(column.getBytes())};
-}
-
-void ReportCollector::add(SQLite::Statement& from) {
-  const auto sequence = from.getColumn(0).getInt64();
+void ReportCollector::add(SqlStatement& from) {
+  const auto sequence = from.integer(0);
   if (!reports_.empty() && reports_.back().sequence() != sequence)
     end_trial();
-  numbers_.push_back(from.getColumn(9).getInt64());
+  numbers_.push_back(from.integer(9));
   auto& report = reports_.emplace_back();
   report.set_sequence(sequence);
-  report.set_attempt(from.getColumn(1).getInt());
-  report.set_replica(replicas_[from.getColumn(2).getInt64()]);
-  report.set_line(from.getColumn(3).getInt64());
-  report.set_kind(static_cast<pb::ReportKind>(from.getColumn(4).getInt()));
-  report.set_step(from.getColumn(5).getInt64());
-  report.set_at_ms(from.getColumn(8).getInt64());
-  if (auto named = from.getColumn(7); !named.isNull()) {
-    if (!decode_metrics(view(named), *report.mutable_metrics()))
+  report.set_attempt(from.small(1));
+  report.set_replica(replicas_[from.integer(2)]);
+  report.set_line(from.integer(3));
+  report.set_kind(static_cast<pb::ReportKind>(from.small(4)));
+  report.set_step(from.integer(5));
+  report.set_at_ms(from.integer(8));
+  if (!from.is_null(7)) {
+    if (!decode_metrics(from.bytes(7), *report.mutable_metrics()))
       throw StoreFault(ErrorCode::data_loss,
                        "a report of trial " + std::to_string(sequence) + " is damaged");
     return;
   }
   auto* metric = report.add_metrics();
   metric->set_name("default");
-  auto value = from.getColumn(6);
-  metric->set_value(value.isNull() ? std::numeric_limits<double>::quiet_NaN() : value.getDouble());
+  metric->set_value(from.is_null(6) ? std::numeric_limits<double>::quiet_NaN() : from.real(6));
 }
 
 std::vector<pb::Report> ReportCollector::finish() {

@@ -3,19 +3,14 @@
 
 #include <cstdint>
 #include <string>
-#include <string_view>
 #include <unordered_map>
 #include <utility>
 #include <vector>
 
-#include <SQLiteCpp/SQLiteCpp.h>
-
 #include "messages/trial.pb.h"
+#include "store/sql.hpp"
 
 namespace autotune {
-
-/// A column's bytes. Valid until the statement's next step.
-std::string_view view(const SQLite::Column& column);
 
 /// Takes rows trial by trial (sequence, attempt, replica, line, kind, step, value, named, at_ms, number); throws
 /// StoreFault where one is damaged.
@@ -24,7 +19,7 @@ class ReportCollector {
   explicit ReportCollector(std::unordered_map<std::int64_t, std::string> replicas)
       : replicas_(std::move(replicas)) {}
 
-  void add(SQLite::Statement& from);
+  void add(SqlStatement& from);
   std::vector<pb::Report> finish();
 
  private:

@@ -3,165 +3,152 @@
 #include <limits>
 
 #include "messages/states.hpp"
-#include "store/sqlite_error.hpp"
+#include "store/fault.hpp"
 
 namespace autotune {
 namespace {
 
-std::string blob(const SQLite::Column& column) {
-  return {static_cast<const char*>(column.getBlob()), static_cast<std::size_t>(column.getBytes())};
-}
-
-void bind_blob(SQLite::Statement& statement, int at, const std::string& bytes) {
-  // SQLite takes a null pointer for NULL, and an empty string's data for an empty blob.
-  statement.bindNoCopy(at, static_cast<const void*>(bytes.data()), static_cast<int>(bytes.size()));
-}
-
-ExperimentRow read_experiment(SQLite::Statement& from) {
+ExperimentRow read_experiment(SqlStatement& from) {
   ExperimentRow row;
   int i = 0;
-  row.key = from.getColumn(i++).getInt64();
-  row.id = from.getColumn(i++).getString();
-  row.name = from.getColumn(i++).getString();
-  row.phase = static_cast<pb::Phase>(from.getColumn(i++).getInt());
-  row.max_trial_num = from.getColumn(i++).getInt64();
-  row.trial_concurrency = from.getColumn(i++).getInt();
-  row.objective_metric = from.getColumn(i++).getString();
-  row.goal = static_cast<pb::Goal>(from.getColumn(i++).getInt());
-  row.counts.set_pending(from.getColumn(i++).getInt64());
-  row.counts.set_running(from.getColumn(i++).getInt64());
-  row.counts.set_succeeded(from.getColumn(i++).getInt64());
-  row.counts.set_failed(from.getColumn(i++).getInt64());
-  row.counts.set_early_stopped(from.getColumn(i++).getInt64());
-  row.counts.set_killed(from.getColumn(i++).getInt64());
-  if (auto best = from.getColumn(i++); !best.isNull())
-    row.best_sequence = best.getInt64();
-  row.best_value = from.getColumn(i++).getDouble();
-  row.created_at_ms = from.getColumn(i++).getInt64();
-  row.started_at_ms = from.getColumn(i++).getInt64();
-  row.ended_at_ms = from.getColumn(i++).getInt64();
-  row.running_ms = from.getColumn(i++).getInt64();
-  row.reason = from.getColumn(i++).getString();
-  row.stored_bytes = from.getColumn(i++).getInt64();
-  row.last_event = from.getColumn(i++).getInt64();
-  row.last_report = from.getColumn(i++).getInt64();
+  row.key = from.integer(i++);
+  row.id = from.text(i++);
+  row.name = from.text(i++);
+  row.phase = static_cast<pb::Phase>(from.small(i++));
+  row.max_trial_num = from.integer(i++);
+  row.trial_concurrency = from.small(i++);
+  row.objective_metric = from.text(i++);
+  row.goal = static_cast<pb::Goal>(from.small(i++));
+  row.counts.set_pending(from.integer(i++));
+  row.counts.set_running(from.integer(i++));
+  row.counts.set_succeeded(from.integer(i++));
+  row.counts.set_failed(from.integer(i++));
+  row.counts.set_early_stopped(from.integer(i++));
+  row.counts.set_killed(from.integer(i++));
+  if (!from.is_null(i))
+    row.best_sequence = from.integer(i);
+  ++i;
+  row.best_value = from.real(i++);
+  row.created_at_ms = from.integer(i++);
+  row.started_at_ms = from.integer(i++);
+  row.ended_at_ms = from.integer(i++);
+  row.running_ms = from.integer(i++);
+  row.reason = from.text(i++);
+  row.stored_bytes = from.integer(i++);
+  row.last_event = from.integer(i++);
+  row.last_report = from.integer(i++);
   return row;
 }
 
-TrialRow read_trial(SQLite::Statement& from, Sequence sequence) {
+TrialRow read_trial(SqlStatement& from, Sequence sequence) {
   TrialRow row;
   int i = 0;
   row.sequence = sequence;
-  row.state = static_cast<pb::TrialState>(from.getColumn(i++).getInt());
-  if (auto finals = from.getColumn(i++); !finals.isNull())
-    row.final_metrics = blob(finals);
-  row.attempt = from.getColumn(i++).getInt();
-  row.node = from.getColumn(i++).getString();
-  row.started_at_ms = from.getColumn(i++).getInt64();
-  row.ended_at_ms = from.getColumn(i++).getInt64();
-  row.reason = from.getColumn(i++).getString();
-  row.detail = from.getColumn(i++).getString();
-  row.intermediate_count = from.getColumn(i++).getInt64();
-  row.last_event = from.getColumn(i++).getInt64();
+  row.state = static_cast<pb::TrialState>(from.small(i++));
+  if (!from.is_null(i))
+    row.final_metrics = from.bytes(i);
+  ++i;
+  row.attempt = from.small(i++);
+  row.node = from.text(i++);
+  row.started_at_ms = from.integer(i++);
+  row.ended_at_ms = from.integer(i++);
+  row.reason = from.text(i++);
+  row.detail = from.text(i++);
+  row.intermediate_count = from.integer(i++);
+  row.last_event = from.integer(i++);
   return row;
 }
 
 /// The columns that change, in the order of `read_trial`; the next free place is returned.
-int bind_trial(SQLite::Statement& to, const TrialRow& row) {
+int set_trial(SqlStatement& to, const TrialRow& row) {
   int i = 1;
-  to.bind(i++, static_cast<int>(row.state));
+  to.set(i++, row.state);
   if (row.final_metrics)
-    bind_blob(to, i++, *row.final_metrics);
+    to.set_bytes(i++, *row.final_metrics);
   else
-    to.bind(i++);
-  to.bind(i++, row.attempt);
-  to.bindNoCopy(i++, row.node);
-  to.bind(i++, static_cast<std::int64_t>(row.started_at_ms));
-  to.bind(i++, static_cast<std::int64_t>(row.ended_at_ms));
-  to.bindNoCopy(i++, row.reason);
-  to.bindNoCopy(i++, row.detail);
-  to.bind(i++, static_cast<std::int64_t>(row.intermediate_count));
-  to.bind(i++, static_cast<std::int64_t>(row.last_event));
+    to.set_null(i++);
+  to.set(i++, row.attempt);
+  to.set_text(i++, row.node);
+  to.set(i++, row.started_at_ms);
+  to.set(i++, row.ended_at_ms);
+  to.set_text(i++, row.reason);
+  to.set_text(i++, row.detail);
+  to.set(i++, row.intermediate_count);
+  to.set(i++, row.last_event);
   return i;
 }
 
 constexpr const char* load_experiment_sql =
     "SELECT key, id, name, phase, max_trial_num, trial_concurrency, objective_metric, goal, "
-    "pending, "
-    "running, succeeded, failed, early_stopped, killed, best_sequence, best_value, created_at_ms, "
-    "started_at_ms, ended_at_ms, running_ms, reason, stored_bytes, last_event, last_report "
-    "FROM experiments WHERE id = ?";
+    "pending, running, succeeded, failed, early_stopped, killed, best_sequence, best_value, "
+    "created_at_ms, started_at_ms, ended_at_ms, running_ms, reason, stored_bytes, last_event, "
+    "last_report FROM experiments WHERE id = $1";
 constexpr const char* add_experiment_sql =
-    "INSERT INTO experiments (id, name, phase, max_trial_num, trial_concurrency, objective_metric, "
-    "goal, "
-    "created_at_ms) VALUES (?, ?, ?, ?, ?, ?, ?, ?)";
+    "INSERT INTO experiments (id, name, phase, max_trial_num, trial_concurrency, "
+    "objective_metric, goal, created_at_ms) VALUES ($1, $2, $3, $4, $5, $6, $7, $8) RETURNING key";
 constexpr const char* save_experiment_sql =
-    "UPDATE experiments SET phase = ?, max_trial_num = ?, trial_concurrency = ?, pending = ?, "
-    "running = ?, "
-    "succeeded = ?, failed = ?, early_stopped = ?, killed = ?, best_sequence = ?, best_value = ?, "
-    "started_at_ms = ?, ended_at_ms = ?, running_ms = ?, reason = ?, stored_bytes = ?, last_event "
-    "= ?, "
-    "last_report = ? WHERE key = ?";
+    "UPDATE experiments SET phase = $1, max_trial_num = $2, trial_concurrency = $3, pending = $4, "
+    "running = $5, succeeded = $6, failed = $7, early_stopped = $8, killed = $9, "
+    "best_sequence = $10, best_value = $11, started_at_ms = $12, ended_at_ms = $13, "
+    "running_ms = $14, reason = $15, stored_bytes = $16, last_event = $17, last_report = $18 "
+    "WHERE key = $19";
+constexpr const char* save_spec_sql =
+    "INSERT INTO specs (experiment, spec, options) "
+    "VALUES ($1, $2, COALESCE($3, (SELECT options FROM specs WHERE experiment = $1))) "
+    "ON CONFLICT (experiment) DO UPDATE SET spec = excluded.spec, options = excluded.options";
 constexpr const char* load_trial_sql =
     "SELECT state, final_metrics, attempt, node, started_at_ms, ended_at_ms, reason, detail, "
-    "intermediate_count, last_event FROM trials WHERE experiment = ? AND sequence = ?";
+    "intermediate_count, last_event FROM trials WHERE experiment = $1 AND sequence = $2";
 constexpr const char* add_trial_sql =
     "INSERT INTO trials (state, final_metrics, attempt, node, started_at_ms, ended_at_ms, reason, "
-    "detail, "
-    "intermediate_count, last_event, experiment, sequence, id, parameters_json, origin, "
-    "created_at_ms, "
-    "first_event) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
+    "detail, intermediate_count, last_event, experiment, sequence, id, parameters_json, origin, "
+    "created_at_ms, first_event) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, "
+    "$14, $15, $16, $17)";
 constexpr const char* save_trial_sql =
-    "UPDATE trials SET state = ?, final_metrics = ?, attempt = ?, node = ?, started_at_ms = ?, "
-    "ended_at_ms = ?, reason = ?, detail = ?, intermediate_count = ?, last_event = ? "
-    "WHERE experiment = ? AND sequence = ?";
+    "UPDATE trials SET state = $1, final_metrics = $2, attempt = $3, node = $4, "
+    "started_at_ms = $5, ended_at_ms = $6, reason = $7, detail = $8, intermediate_count = $9, "
+    "last_event = $10 WHERE experiment = $11 AND sequence = $12";
 
 }  // namespace
 
-SQLite::Statement& fresh(SQLite::Statement& statement) {
-  statement.tryReset();
-  return statement;
-}
-
-RowStore::RowStore(SQLite::Database& database)
+RowStore::RowStore(SqlDatabase& database)
     : database_(database),
-      load_experiment_(database, load_experiment_sql),
-      add_experiment_(database, add_experiment_sql),
-      save_experiment_(database, save_experiment_sql),
-      save_spec_(database,
-                 "INSERT OR REPLACE INTO specs (experiment, spec, options) "
-                 "VALUES (?, ?, COALESCE(?, (SELECT options FROM specs WHERE experiment = ?1)))"),
-      load_trial_(database, load_trial_sql),
-      add_trial_(database, add_trial_sql),
-      save_trial_(database, save_trial_sql) {}
+      load_experiment_(database.prepare(load_experiment_sql)),
+      add_experiment_(database.prepare(add_experiment_sql)),
+      save_experiment_(database.prepare(save_experiment_sql)),
+      save_spec_(database.prepare(save_spec_sql)),
+      load_trial_(database.prepare(load_trial_sql)),
+      add_trial_(database.prepare(add_trial_sql)),
+      save_trial_(database.prepare(save_trial_sql)) {}
 
 ExperimentRow* RowStore::experiment(const std::string& id) {
   auto found = experiments_.find(id);
   if (found == experiments_.end()) {
-    auto& load = fresh(load_experiment_);
-    load.bindNoCopy(1, id);
+    load_experiment_->reset();
+    load_experiment_->set_text(1, id);
     std::optional<ExperimentRow> row;
-    if (load.executeStep())
-      row = read_experiment(load);
-    load.tryReset();
+    if (load_experiment_->step())
+      row = read_experiment(*load_experiment_);
+    load_experiment_->reset();
     found = experiments_.emplace(id, std::move(row)).first;
   }
   return found->second ? &*found->second : nullptr;
 }
 
 ExperimentRow& RowStore::add(ExperimentRow row) {
-  auto& add = fresh(add_experiment_);
-  add.bindNoCopy(1, row.id);
-  add.bindNoCopy(2, row.name);
-  add.bind(3, static_cast<int>(row.phase));
-  add.bind(4, static_cast<std::int64_t>(row.max_trial_num));
-  add.bind(5, row.trial_concurrency);
-  add.bindNoCopy(6, row.objective_metric);
-  add.bind(7, static_cast<int>(row.goal));
-  add.bind(8, static_cast<std::int64_t>(row.created_at_ms));
-  add.exec();
-  add.tryReset();
-  row.key = database_.getLastInsertRowid();
+  auto& add = *add_experiment_;
+  add.reset();
+  add.set_text(1, row.id);
+  add.set_text(2, row.name);
+  add.set(3, row.phase);
+  add.set(4, row.max_trial_num);
+  add.set(5, row.trial_concurrency);
+  add.set_text(6, row.objective_metric);
+  add.set(7, row.goal);
+  add.set(8, row.created_at_ms);
+  add.step();
+  row.key = add.integer(0);
+  add.reset();
   objectives_[row.id] = row.objective;
   auto& place = experiments_[row.id];
   place = std::move(row);
@@ -171,13 +158,13 @@ ExperimentRow& RowStore::add(ExperimentRow row) {
 TrialRow* RowStore::trial(const ExperimentRow& experiment, Sequence sequence) {
   auto found = trials_.find({experiment.key, sequence});
   if (found == trials_.end()) {
-    auto& load = fresh(load_trial_);
-    load.bind(1, experiment.key);
-    load.bind(2, sequence);
+    load_trial_->reset();
+    load_trial_->set(1, experiment.key);
+    load_trial_->set(2, sequence);
     std::optional<TrialRow> row;
-    if (load.executeStep())
-      row = read_trial(load, sequence);
-    load.tryReset();
+    if (load_trial_->step())
+      row = read_trial(*load_trial_, sequence);
+    load_trial_->reset();
     found = trials_.emplace(std::pair{experiment.key, sequence}, std::move(row)).first;
   }
   return found->second ? &*found->second : nullptr;
@@ -191,9 +178,9 @@ TrialRow& RowStore::add(const ExperimentRow& experiment, TrialRow row) {
 
 pb::ExperimentSpec RowStore::load_spec(const ExperimentRow& row) {
   pb::ExperimentSpec spec;
-  SQLite::Statement load(database_, "SELECT spec FROM specs WHERE experiment = ?");
-  load.bind(1, row.key);
-  if (!load.executeStep() || !spec.ParseFromString(blob(load.getColumn(0))))
+  auto load = database_.prepare("SELECT spec FROM specs WHERE experiment = $1");
+  load->set(1, row.key);
+  if (!load->step() || !spec.ParseFromString(std::string(load->bytes(0))))
     throw StoreFault(ErrorCode::data_loss, "the stored spec of " + row.id + " is damaged");
   return spec;
 }
@@ -215,36 +202,34 @@ std::int64_t RowStore::replica(const std::string& name) {
   auto found = replicas_.find(name);
   if (found != replicas_.end())
     return found->second;
-  SQLite::Statement add(database_, "INSERT OR IGNORE INTO replicas (name) VALUES (?)");
-  add.bindNoCopy(1, name);
-  add.exec();
-  SQLite::Statement find(database_, "SELECT key FROM replicas WHERE name = ?");
-  find.bindNoCopy(1, name);
-  find.executeStep();
-  auto key = find.getColumn(0).getInt64();
+  auto add = database_.prepare("INSERT INTO replicas (name) VALUES ($1) ON CONFLICT DO NOTHING");
+  add->set_text(1, name);
+  add->run();
+  auto find = database_.prepare("SELECT key FROM replicas WHERE name = $1");
+  find->set_text(1, name);
+  find->step();
+  auto key = find->integer(0);
   replicas_.emplace(name, key);
   return key;
 }
 
 void RowStore::remove(const std::string& id) {
   auto* row = experiment(id);
-  SQLite::Statement secrets(database_, "DELETE FROM secrets WHERE experiment_id = ?");
-  secrets.bindNoCopy(1, id);
-  secrets.exec();
+  auto secrets = database_.prepare("DELETE FROM secrets WHERE experiment_id = $1");
+  secrets->set_text(1, id);
+  secrets->run();
   if (row == nullptr)
     return;
-  for (const char* table : {"metrics", "events", "trials", "specs"}) {
-    SQLite::Statement gone(database_,
-                           std::string("DELETE FROM ") + table + " WHERE experiment = ?");
-    gone.bind(1, row->key);
-    gone.exec();
-  }
-  SQLite::Statement gone(database_, "DELETE FROM experiments WHERE key = ?");
-  gone.bind(1, row->key);
-  gone.exec();
-  SQLite::Statement number(database_, "UPDATE deleted SET last_event = MAX(last_event, ?)");
-  number.bind(1, row->last_event);
-  number.exec();
+  auto run = [&](const std::string& sql, std::int64_t value) {
+    auto statement = database_.prepare(sql);
+    statement->set(1, value);
+    statement->run();
+  };
+  for (const char* table : {"metrics", "events", "trials", "specs"})
+    run(std::string("DELETE FROM ") + table + " WHERE experiment = $1", row->key);
+  run("DELETE FROM experiments WHERE key = $1", row->key);
+  run("UPDATE deleted SET last_event = CASE WHEN last_event < $1 THEN $1 ELSE last_event END",
+      row->last_event);
   trials_.erase(trials_.lower_bound({row->key, std::numeric_limits<Sequence>::min()}),
                 trials_.upper_bound({row->key, std::numeric_limits<Sequence>::max()}));
   experiments_[id].reset();
@@ -252,57 +237,56 @@ void RowStore::remove(const std::string& id) {
 }
 
 void RowStore::save(ExperimentRow& row) {
-  auto& save = fresh(save_experiment_);
+  auto& save = *save_experiment_;
+  save.reset();
   int i = 1;
-  save.bind(i++, static_cast<int>(row.phase));
-  save.bind(i++, row.max_trial_num);
-  save.bind(i++, row.trial_concurrency);
+  save.set(i++, row.phase);
+  save.set(i++, row.max_trial_num);
+  save.set(i++, row.trial_concurrency);
   for (auto n : {row.counts.pending(), row.counts.running(), row.counts.succeeded(),
                  row.counts.failed(), row.counts.early_stopped(), row.counts.killed()})
-    save.bind(i++, static_cast<std::int64_t>(n));
+    save.set(i++, n);
   if (row.best_sequence) {
-    save.bind(i++, *row.best_sequence);
-    save.bind(i++, row.best_value);
+    save.set(i++, *row.best_sequence);
+    save.set_real(i++, row.best_value);
   } else {
-    save.bind(i++);
-    save.bind(i++);
+    save.set_null(i++);
+    save.set_null(i++);
   }
   for (auto n : {row.started_at_ms, row.ended_at_ms, row.running_ms})
-    save.bind(i++, n);
-  save.bindNoCopy(i++, row.reason);
+    save.set(i++, n);
+  save.set_text(i++, row.reason);
   for (auto n : {row.stored_bytes, row.last_event, row.last_report, row.key})
-    save.bind(i++, n);
-  save.exec();
-  save.tryReset();
+    save.set(i++, n);
+  save.run();
   if (!row.spec)
     return;
   auto spec = row.spec->SerializeAsString();
   auto options = row.options ? row.options->SerializeAsString() : std::string();
-  auto& save_spec = fresh(save_spec_);
-  save_spec.bind(1, row.key);
-  bind_blob(save_spec, 2, spec);
+  save_spec_->reset();
+  save_spec_->set(1, row.key);
+  save_spec_->set_bytes(2, spec);
   if (row.options)
-    bind_blob(save_spec, 3, options);
+    save_spec_->set_bytes(3, options);
   else
-    save_spec.bind(3);
-  save_spec.exec();
-  save_spec.tryReset();
+    save_spec_->set_null(3);
+  save_spec_->run();
 }
 
 void RowStore::save(std::int64_t experiment, TrialRow& row) {
-  auto& save = fresh(row.is_new ? add_trial_ : save_trial_);
-  int i = bind_trial(save, row);
-  save.bind(i++, experiment);
-  save.bind(i++, row.sequence);
+  auto& save = row.is_new ? *add_trial_ : *save_trial_;
+  save.reset();
+  int i = set_trial(save, row);
+  save.set(i++, experiment);
+  save.set(i++, row.sequence);
   if (row.is_new) {
-    save.bindNoCopy(i++, row.id);
-    save.bindNoCopy(i++, row.parameters_json);
-    save.bindNoCopy(i++, row.origin);
-    save.bind(i++, row.created_at_ms);
-    save.bind(i++, row.first_event);
+    save.set_text(i++, row.id);
+    save.set_text(i++, row.parameters_json);
+    save.set_text(i++, row.origin);
+    save.set(i++, row.created_at_ms);
+    save.set(i++, row.first_event);
   }
-  save.exec();
-  save.tryReset();
+  save.run();
 }
 
 void RowStore::save() {

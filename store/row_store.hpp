@@ -8,19 +8,15 @@
 #include <string>
 #include <utility>
 
-#include <SQLiteCpp/SQLiteCpp.h>
-
 #include "store/rows.hpp"
+#include "store/sql.hpp"
 
 namespace autotune {
 
-/// A prepared statement made ready for new values.
-SQLite::Statement& fresh(SQLite::Statement& statement);
-
-/// Throws what SQLiteCpp throws. There is one writer, so what it holds of trials that go on stays true between commits.
+/// Throws what the database throws. There is one writer, so what it holds of trials that go on stays true between commits.
 class RowStore {
  public:
-  explicit RowStore(SQLite::Database& database);
+  explicit RowStore(SqlDatabase& database);
 
   /// The experiment's row; null where there is none.
   ExperimentRow* experiment(const std::string& id);
@@ -50,14 +46,14 @@ class RowStore {
   void save(ExperimentRow& row);
   void save(std::int64_t experiment, TrialRow& row);
 
-  SQLite::Database& database_;
-  SQLite::Statement load_experiment_;
-  SQLite::Statement add_experiment_;
-  SQLite::Statement save_experiment_;
-  SQLite::Statement save_spec_;
-  SQLite::Statement load_trial_;
-  SQLite::Statement add_trial_;
-  SQLite::Statement save_trial_;
+  SqlDatabase& database_;
+  std::unique_ptr<SqlStatement> load_experiment_;
+  std::unique_ptr<SqlStatement> add_experiment_;
+  std::unique_ptr<SqlStatement> save_experiment_;
+  std::unique_ptr<SqlStatement> save_spec_;
+  std::unique_ptr<SqlStatement> load_trial_;
+  std::unique_ptr<SqlStatement> add_trial_;
+  std::unique_ptr<SqlStatement> save_trial_;
 
   std::map<std::string, std::optional<ExperimentRow>> experiments_;
   std::map<std::pair<std::int64_t, Sequence>, std::optional<TrialRow>> trials_;

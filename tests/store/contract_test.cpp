@@ -1,9 +1,7 @@
-#include "store/sqlite.hpp"
-
 #include <cmath>
 #include <limits>
 
-#include "tests/store/support.hpp"
+#include "tests/store/either_store.hpp"
 
 using namespace autotune;
 using namespace autotune::test;
@@ -13,17 +11,11 @@ namespace {
 constexpr double not_a_number = std::numeric_limits<double>::quiet_NaN();
 constexpr double infinity = std::numeric_limits<double>::infinity();
 
-struct Store {
-  TemporaryFolder folder;
-  std::unique_ptr<StoreWriter> write = writer(folder.database());
-  std::unique_ptr<StoreReader> read = value(open_reader(folder.database()));
-
-  void commit(std::vector<StoreWrite> writes) { value(write->commit(writes)); }
-};
+using Store = EitherStore;
 
 }  // namespace
 
-TEST_CASE("an experiment's whole life is read back as it was written", "[store]") {
+TEST_CASE("an experiment's whole life is read back as it was written", "[store][contract]") {
   Store store;
   store.commit({append(
       "a-11111", {at(10, submitted("a")), at(11, phase(pb::PHASE_RUNNING)),
@@ -77,7 +69,7 @@ TEST_CASE("an experiment's whole life is read back as it was written", "[store]"
   CHECK(value(store.read->trial("a-11111", 0)).SerializeAsString() == t.SerializeAsString());
 }
 
-TEST_CASE("events come back in order, whole or of one trial", "[store]") {
+TEST_CASE("events come back in order, whole or of one trial", "[store][contract]") {
   Store store;
   std::vector<pb::Event> written{
       submitted("a"), phase(pb::PHASE_RUNNING), created(0),          created(1),
@@ -105,7 +97,7 @@ TEST_CASE("events come back in order, whole or of one trial", "[store]") {
   CHECK(value(store.read->events("b-22222")).size() == 2);
 }
 
-TEST_CASE("a fold over the events sees each once, in order, however many", "[store]") {
+TEST_CASE("a fold over the events sees each once, in order, however many", "[store][contract]") {
   const Sequence trials = GENERATE(0, 1, 999, 1000, 5000);  // some end with a batch of rows
   CAPTURE(trials);
   Store store;
@@ -128,7 +120,8 @@ TEST_CASE("a fold over the events sees each once, in order, however many", "[sto
         ErrorCode::not_found);
 }
 
-TEST_CASE("a fold that fails on the way is an error, and the reader reads on", "[store]") {
+TEST_CASE("a fold that fails on the way is an error, and the reader reads on",
+          "[store][contract]") {
   Store store;
   std::vector<pb::Event> written{submitted("a")};
   for (Sequence n = 0; n < 20'000; ++n)
@@ -146,7 +139,7 @@ TEST_CASE("a fold that fails on the way is an error, and the reader reads on", "
   CHECK(value(store.read->events("a-11111")).size() == written.size());
 }
 
-TEST_CASE("an experiment is found by ID, and by name as the newest of it", "[store]") {
+TEST_CASE("an experiment is found by ID, and by name as the newest of it", "[store][contract]") {
   Store store;
   store.commit({append("a-11111", {submitted("a")}), append("a-22222", {submitted("a")}),
                 append("b-33333", {submitted("b")})});
@@ -164,7 +157,7 @@ TEST_CASE("an experiment is found by ID, and by name as the newest of it", "[sto
   CHECK_THAT(trial.error().message, Catch::Contains("a-11111/3"));
 }
 
-TEST_CASE("a report that is there already is ignored", "[store]") {
+TEST_CASE("a report that is there already is ignored", "[store][contract]") {
   Store store;
   store.commit({append("a-11111", {submitted("a"), created(0), launched(0)})});
   store.commit({AddReports{"a-11111",
@@ -186,7 +179,7 @@ TEST_CASE("a report that is there already is ignored", "[store]") {
   CHECK(value(store.read->last_report_line({"none", 0, 1}, "worker-0")) == 0);
 }
 
-TEST_CASE("reports keep their names, NaN and infinities, steps and kinds", "[store]") {
+TEST_CASE("reports keep their names, NaN and infinities, steps and kinds", "[store][contract]") {
   Store store;
   auto final_one = report(0, 5, {{"loss", 0.5}, {"default", -infinity}});
   final_one.set_kind(pb::REPORT_KIND_FINAL);
@@ -205,7 +198,8 @@ TEST_CASE("reports keep their names, NaN and infinities, steps and kinds", "[sto
   CHECK(value(store.read->trial("a-11111", 0)).intermediate_count() == 4);
 }
 
-TEST_CASE("reports of several replicas come in the order in which they were stored", "[store]") {
+TEST_CASE("reports of several replicas come in the order in which they were stored",
+          "[store][contract]") {
   Store store;
   store.commit(
       {append("a-11111", {submitted("a"), created(0), created(1), launched(0), launched(1)})});
@@ -226,7 +220,7 @@ TEST_CASE("reports of several replicas come in the order in which they were stor
   CHECK(order == "0/worker-1/1 0/worker-0/1 0/worker-1/2 0/worker-0/2 1/worker-0/1 1/worker-0/2 ");
 }
 
-TEST_CASE("only the reports of the newest attempt count", "[store]") {
+TEST_CASE("only the reports of the newest attempt count", "[store][contract]") {
   Store store;
   store.commit(
       {append("a-11111", {submitted("a"), created(0), launched(0)}),
@@ -243,7 +237,7 @@ TEST_CASE("only the reports of the newest attempt count", "[store]") {
   CHECK(value(store.read->last_report_line({"a-11111", 0, 1}, "worker-0")) == 3);
 }
 
-TEST_CASE("the newest intermediate report of any replica is the last one", "[store]") {
+TEST_CASE("the newest intermediate report of any replica is the last one", "[store][contract]") {
   Store store;
   store.commit({append("a-11111", {submitted("a"), created(0), launched(0)})});
   CHECK_FALSE(value(store.read->last_report("a-11111", 0)));
@@ -259,7 +253,7 @@ TEST_CASE("the newest intermediate report of any replica is the last one", "[sto
   CHECK_FALSE(value(store.read->last_report("a-11111", 9)));
 }
 
-TEST_CASE("an edit and the running time are seen by readers", "[store]") {
+TEST_CASE("an edit and the running time are seen by readers", "[store][contract]") {
   Store store;
   pb::Event edited;
   edited.mutable_spec_edited()->set_path("spec.trialConcurrency");
@@ -275,7 +269,7 @@ TEST_CASE("an edit and the running time are seen by readers", "[store]") {
 }
 
 TEST_CASE("a deleted experiment leaves nothing behind, and late writes to it are no error",
-          "[store]") {
+          "[store][contract]") {
   Store store;
   pb::SecretDocument secret;
   secret.set_name("s");
@@ -291,13 +285,14 @@ TEST_CASE("a deleted experiment leaves nothing behind, and late writes to it are
   CHECK(value(store.read->secrets("a-11111")).empty());
   CHECK(value(store.read->last_report_line({"a-11111", 0, 1}, "worker-0")) == 0);
   // A new experiment, even one of the same row, sees nothing of the old, and event numbers go on rising.
-  store.write = writer(store.folder.database());
+  store.write.reset();
+  store.write = store.new_writer();
   store.commit({append("c-33333", {submitted("c"), created(0), launched(0)})});
   CHECK(value(store.read->events("c-33333")).front().number > last);
   CHECK(value(store.read->reports("c-33333", {}, pb::REPORT_KIND_UNSPECIFIED)).empty());
 }
 
-TEST_CASE("a commit is all or nothing", "[store]") {
+TEST_CASE("a commit is all or nothing", "[store][contract]") {
   Store store;
   store.commit({append("a-11111", {submitted("a"), created(0)})});
   auto events = value(store.read->events("a-11111")).size();
@@ -321,7 +316,7 @@ TEST_CASE("a commit is all or nothing", "[store]") {
   CHECK(all.back().number == all.front().number + 2);
 }
 
-TEST_CASE("stored bytes grow with what is written, by experiment", "[store]") {
+TEST_CASE("stored bytes grow with what is written, by experiment", "[store][contract]") {
   Store store;
   store.commit({append("a-11111", {submitted("a"), created(0), launched(0)}),
                 append("b-22222", {submitted("b")})});
@@ -339,7 +334,7 @@ TEST_CASE("stored bytes grow with what is written, by experiment", "[store]") {
   CHECK(store.read->stored_bytes("none").error().code == ErrorCode::not_found);
 }
 
-TEST_CASE("what a trial wrote that is not UTF-8 is mended, not lost", "[store]") {
+TEST_CASE("what a trial wrote that is not UTF-8 is mended, not lost", "[store][contract]") {
   Store store;
   pb::Event rejected;
   auto* what = rejected.mutable_lines_rejected();
