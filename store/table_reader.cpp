@@ -308,15 +308,16 @@ class TableReader final : public StoreReader {
       if (sequence)
         sql +=
             "AND number BETWEEN "
-            "(SELECT first_event FROM trials WHERE experiment = $1 AND sequence = $4) AND "
-            "(SELECT last_event FROM trials WHERE experiment = $1 AND sequence = $4) "
-            "AND sequence = $4 ";
-      auto rows = database_.prepare(sql + "ORDER BY number LIMIT $3");
+            "(SELECT first_event FROM trials WHERE experiment = $1 AND sequence = $3) AND "
+            "(SELECT last_event FROM trials WHERE experiment = $1 AND sequence = $3) "
+            "AND sequence = $3 ";
+      const int limit = sequence ? 4 : 3;
+      auto rows = database_.prepare(sql + "ORDER BY number LIMIT $" + std::to_string(limit));
       rows->set(1, key);
       rows->set(2, after);
-      rows->set(3, static_cast<std::int64_t>(count));
       if (sequence)
-        rows->set(4, *sequence);
+        rows->set(3, *sequence);
+      rows->set(limit, static_cast<std::int64_t>(count));
       std::vector<StoredEvent> out;
       while (rows->step()) {
         auto& stored = out.emplace_back();

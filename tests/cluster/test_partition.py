@@ -4,7 +4,7 @@ import time
 import unittest
 
 from harness import wait_until
-from hosts import Hosts, may_make_namespaces
+from hosts import Hosts, ip, may_make_namespaces
 
 
 @unittest.skipUnless(may_make_namespaces(), "network namespaces need root and iproute2")
@@ -52,6 +52,21 @@ class Partition(Hosts):
         wait_until(lambda: not self.trial_processes(), "they have ended")
         self.heal("a")
         self.assertEqual({trial["attempt"] for trial in self.check_done("blink")}, {1})
+
+    def test_a_node_comes_back_under_another_address(self):
+        self.on("head", self.serve)
+        self.on("a", self.join, "a")
+        self.wait_for_node("a", "Ready")
+        self.submit("moves")
+        self.wait_for_lines(self.starts, 4)
+        space = self.spaces["a"]
+        ip("-n", space, "addr", "del", self.host_address("a") + "/24", "dev", "eth0")
+        self.wait_for_node("a", "Unreachable")
+        ip("-n", space, "addr", "add", "10.77.0.200/24", "dev", "eth0")
+        self.wait_for_node("a", "Ready")
+        self.gate.touch()
+        self.assertEqual({trial["attempt"] for trial in self.check_done("moves")}, {1})
+        self.assertEqual(len(self.lines(self.starts)), 4)
 
     def test_a_head_that_answers_nobody_is_looked_for_until_it_does(self):
         self.on("head", self.serve)
