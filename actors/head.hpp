@@ -19,6 +19,8 @@ struct HeadOptions {
   NodeCapacity node;                   ///< this machine
   /// Null: this machine alone. Else agents of other machines may join, where its owner publishes `Head::control`.
   std::optional<ClusterLimits> cluster;
+  std::uint64_t epoch = 0;  ///< of a head that shares its store with others (store/head_lease.hpp)
+  std::function<bool()> commands;         ///< whether it is still the head; empty: it always is
   Watcher watcher;                        ///< may be empty
   std::function<std::int64_t()> wall_ms;  ///< empty: the system's clock
   std::function<Result<void>(const std::string& experiment_id)> remove_folders;  ///< may be empty

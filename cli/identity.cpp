@@ -99,12 +99,15 @@ Result<TransportIdentity> agent_identity(const std::filesystem::path& home,
   return files_of(folder / "tls");
 }
 
-Result<void> renew_identity(const std::filesystem::path& folder) {
+Result<void> renew_identity(const std::filesystem::path& folder,
+                            const std::vector<std::string>& others) {
   auto known = read_identity(folder);
   if (!known)
     return tl::unexpected(known.error());
   auto address = text_of(folder / "enrolled-at");
-  auto renewed = renew(address.substr(0, address.find('\n')), *known);
+  std::vector<std::string> places{address.substr(0, address.find('\n'))};
+  places.insert(places.end(), others.begin(), others.end());
+  auto renewed = renew_at_any(places, *known);
   if (!renewed)
     return tl::unexpected(renewed.error());
   return write_identity(folder, renewed->identity);

@@ -7,6 +7,7 @@
 #include <mutex>
 #include <string>
 #include <thread>
+#include <vector>
 
 #include "actors/transport.hpp"
 #include "messages/result.hpp"
@@ -24,8 +25,10 @@ Result<TransportIdentity> agent_identity(const std::filesystem::path& home,
                                          const std::filesystem::path& folder,
                                          const std::string& name, const std::string& token);
 
-/// A new certificate for the one in `folder`, from where it was enrolled. Errors as of `renew`.
-Result<void> renew_identity(const std::filesystem::path& folder);
+/// A new certificate for the one in `folder`, from where it was enrolled, or from the first of `others` (HOST:PORT) that
+/// gives one: heads of one store have one authority. Errors as of `renew`, of the last one.
+Result<void> renew_identity(const std::filesystem::path& folder,
+                            const std::vector<std::string>& others = {});
 
 /// Renews a certificate when two thirds of its time have passed. CAF reads it at each new connection.
 class Renewal {
