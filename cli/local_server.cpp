@@ -2,6 +2,8 @@
 
 #include <mutex>
 #include <set>
+#include <thread>
+#include <utility>
 
 #include <spdlog/spdlog.h>
 #include <caf/all.hpp>
@@ -10,11 +12,12 @@
 #include "actors/transport.hpp"
 #include "cli/control_socket.hpp"
 #include "cli/enrolment.hpp"
+#include "cli/head_store.hpp"
 #include "cli/identity.hpp"
 #include "cli/machine.hpp"
 #include "launchers/log_usage.hpp"
 #include "store/home_lock.hpp"
-#include "store/sqlite.hpp"
+#include "store/home_store.hpp"
 
 namespace autotune::cli {
 
@@ -23,20 +26,23 @@ namespace {
 constexpr auto answer_timeout =
     std::chrono::minutes(15);  // a stop waits for the graces of all trials
 
-/// AUTOTUNE_SYNCHRONOUS=normal trades the last commits before a power loss for speed.
-WriterOptions writer_options() {
-  WriterOptions options;
-  if (is_set("AUTOTUNE_SYNCHRONOUS", "normal"))
-    options.synchronous = Synchronous::normal;
-  return options;
+/// One that stands by waits here too: a command that has the home for a moment is no reason to end.
+Result<HomeLock> lock_for(const ServerOptions& options) {
+  constexpr std::chrono::milliseconds look{500};
+  auto lock = lock_home(options.home);
+  auto waits = [&] { return options.stands_by && !(options.gives_up && options.gives_up()); };
+  for (bool told = false; !lock && waits(); lock = lock_home(options.home)) {
+    if (!std::exchange(told, true) && options.say)
+      options.say("waiting: " + lock.error().message);
+    std::this_thread::sleep_for(look);
+  }
+  return lock;
 }
 
 }  // namespace
 
-std::filesystem::path database_of(const std::filesystem::path& home) { return database_path(home); }
-
 Result<std::unique_ptr<StoreReader>> reader_of(const std::filesystem::path& home) {
-  return open_reader(database_path(home));
+  return open_home_reader(home);
 }
 
 struct LocalServer::Impl {
@@ -44,6 +50,8 @@ struct LocalServer::Impl {
 
   HomeLock lock;
   std::filesystem::path home;
+  std::unique_ptr<HeadLease> lease;           // outlives the actors, who ask it
+  std::chrono::milliseconds trials_lease{0};  // of what runs here; 0: nobody else waits for it
   std::unique_ptr<Enrolment> enrolment;
   std::unique_ptr<Renewal> renewal;
   caf::actor_system_config config;
@@ -55,18 +63,19 @@ struct LocalServer::Impl {
 };
 
 Result<std::unique_ptr<LocalServer>> LocalServer::start(ServerOptions options) {
-  auto lock = lock_home(options.home);
+  auto lock = lock_for(options);
   if (!lock)
     return tl::unexpected(lock.error());
   if (auto opened = open_log(options.home, options.log_level); !opened)
     return tl::unexpected(opened.error());
-  auto writer = open_writer(database_path(options.home), writer_options());
-  if (!writer)
-    return tl::unexpected(writer.error());
+  auto store = open_head_store(options);
+  if (!store)
+    return tl::unexpected(store.error());
 
   configure_types();
   auto impl = std::make_unique<Impl>(std::move(*lock));
   impl->home = options.home;
+  impl->lease = std::move(store->lease);
   // Actors share few cores with the trials: work sharing sleeps where work stealing polls, and a second thread is
   // there for a tuner that computes for a while; each one more costs wake-ups.
   impl->config.set("caf.scheduler.policy", std::string("sharing"));
@@ -84,13 +93,21 @@ Result<std::unique_ptr<LocalServer>> LocalServer::start(ServerOptions options) {
   }
   impl->system = std::make_unique<caf::actor_system>(impl->config);
   HeadOptions head;
-  head.writer = std::move(*writer);
-  head.open_reader = [path = database_path(options.home)] { return open_reader(path); };
+  head.writer = std::move(store->writer);
+  head.open_reader = [home = options.home] { return open_home_reader(home); };
   if (options.runs_trials)
-    head.launcher = launchers_of(options.home, LeaseClockKind::monotonic);
+    head.launcher = launchers_of(
+        options.home, impl->lease ? LeaseClockKind::boottime : LeaseClockKind::monotonic);
   head.node = this_machine();
   head.node.alone = !options.cluster;
   head.cluster = options.cluster;
+  if (impl->lease) {
+    head.epoch = impl->lease->epoch();
+    head.commands = [lease = impl->lease.get()] { return lease->held(); };
+    // Another head waits for the end of this lease, then gives away what runs here.
+    if (options.cluster && options.runs_trials)
+      head.agent_limits.lease = impl->trials_lease = options.cluster->lease;
+  }
   head.watcher = std::move(options.watcher);
   head.remove_folders = [home = options.home](const std::string& id) -> Result<void> {
     std::error_code code;
@@ -103,7 +120,7 @@ Result<std::unique_ptr<LocalServer>> LocalServer::start(ServerOptions options) {
     return std::filesystem::absolute(home / "trials" / id).string();
   };
   head.measure_storage = [home = options.home](const std::string& id) -> Result<std::int64_t> {
-    auto reader = open_reader(database_path(home));
+    auto reader = open_home_reader(home);
     if (!reader)
       return tl::unexpected(reader.error());
     auto rows = (*reader)->stored_bytes(id);
@@ -177,6 +194,14 @@ Result<std::uint16_t> LocalServer::take_enrolments(const HostPort& address,
 bool LocalServer::has_touched(const std::string& experiment_id) const {
   std::lock_guard guard(impl_->mutex);
   return impl_->touched.count(experiment_id) > 0;
+}
+
+bool LocalServer::is_superseded() const {
+  constexpr int part_of_lease = 5;  // whoever takes over waits for 1.25 leases
+  if (!impl_->lease || impl_->lease->lost())
+    return impl_->lease != nullptr;
+  return impl_->trials_lease.count() > 0 &&
+         impl_->lease->unheld_for() > impl_->trials_lease / part_of_lease;
 }
 
 void LocalServer::tell(pb::ControlRequest request) {
