@@ -127,7 +127,8 @@ Head spawn_head(caf::actor_system& system, HeadOptions options) {
     head.nodes = compat::spawn_state<NodesActor, NodesState>(
         system, false,
         NodesContext{head.sink, head.placement, head.agent, options.node.name, *options.cluster,
-                     options.id_seed != 0 ? options.id_seed : entropy() << 32 | entropy()});
+                     options.id_seed != 0 ? options.id_seed : entropy() << 32 | entropy(),
+                     options.epoch, options.commands});
   ControlContext context;
   context.experiment.store = head.store;
   context.experiment.sink = head.sink;

@@ -20,7 +20,9 @@ struct HeadOptions {
   NodeCapacity node;                   ///< this machine
   /// Null: this machine alone. Else agents of other machines may join, where its owner publishes `Head::control`.
   std::optional<ClusterLimits> cluster;
-  Watcher watcher;            ///< may be empty
+  std::uint64_t epoch = 0;  ///< of a head that shares its store with others (store/head_lease.hpp)
+  std::function<bool()> commands;  ///< whether it is still the head; empty: it always is
+  Watcher watcher;                 ///< may be empty
   ReportsActor metrics_sink;  ///< hears of every report once it is durable, in order; null: nobody
   std::function<std::int64_t()> wall_ms;  ///< empty: the system's clock
   std::function<Result<void>(const std::string& experiment_id)> remove_folders;  ///< may be empty

@@ -22,6 +22,8 @@ NodesActor::behavior_type NodesState::make_behavior() {
   return {
       [this](LaunchAttempt& wish) {
         if (context_.local && wish.node == context_.local_name) {
+          if (!commands())
+            return;  // the head that has taken over decides what becomes of it
           compat::send(self_, context_.local, std::move(wish));
           return;
         }
@@ -90,7 +92,8 @@ void NodesState::act(NodesEffect& effect) {
       [this]<class Effect>(Effect& x) {
         if constexpr (std::is_same_v<Effect, SendToNode>) {
           auto uplink = uplinks_.find(x.node);
-          if (uplink != uplinks_.end())
+          x.frame.set_epoch(context_.epoch);
+          if (uplink != uplinks_.end() && commands())
             compat::send(self_, caf::actor_cast<UplinkActor>(uplink->second), std::move(x.frame));
         } else if constexpr (std::is_same_v<Effect, NewsOfAttempt>) {
           tell_experiment(std::move(x.news));

@@ -1,6 +1,7 @@
 // The nodes actor: a mailbox around NodesCore, between the experiments of a head and the agents of other machines.
 #pragma once
 
+#include <functional>
 #include <map>
 #include <unordered_map>
 
@@ -16,7 +17,9 @@ struct NodesContext {
   NodeAgentActor local;    ///< of the head's own machine; null: it runs no trials
   std::string local_name;  ///< of that node
   ClusterLimits limits;
-  std::uint64_t seed = 0;  ///< of session numbers
+  std::uint64_t seed = 0;          ///< of session numbers
+  std::uint64_t epoch = 0;         ///< of this head, in all that it says to agents
+  std::function<bool()> commands;  ///< whether this head is still the head; empty: it always is
 };
 
 /// State of the NODES actor.
@@ -29,6 +32,7 @@ class NodesState {
 
  private:
   Time now() const { return self_->clock().now(); }
+  bool commands() const { return !context_.commands || context_.commands(); }
   void hear(const NodeSaid& said);
   void perform(NodesEffects effects);
   void act(NodesEffect& effect);

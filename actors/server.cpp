@@ -61,13 +61,15 @@ Result<void> remove_folder(const fs::path& folder) {
   return {};
 }
 
-HeadOptions head_of(ServerConfig config, std::shared_ptr<StoreWriter> writer) {
+HeadOptions head_of(ServerConfig config) {
   HeadOptions head;
   auto home = config.home;
-  head.writer = std::move(writer);
-  head.open_reader = [home, key = config.store.key_path] {
-    return open_reader(database_path(home), {key});
-  };
+  head.writer = std::move(config.writer);
+  head.open_reader = std::move(config.open_reader);
+  head.epoch = config.epoch;
+  head.commands = std::move(config.commands);
+  if (config.trials_lease.count() > 0)
+    head.agent_limits.lease = config.trials_lease;
   if (config.runs_trials)
     head.launcher = launcher_of(config);
   head.node = std::move(config.node);
@@ -130,11 +132,16 @@ Result<std::unique_ptr<Server>> spawn_server(caf::actor_system& system, ServerCo
       return tl::unexpected(lock.error());
     config.lock = *std::move(lock);
   }
-  auto writer = open_writer(database_path(config.home), config.store);
-  if (!writer)
-    return tl::unexpected(writer.error());
+  if (!config.writer) {
+    auto path = database_path(config.home);
+    auto writer = open_writer(path, config.store);
+    if (!writer)
+      return tl::unexpected(writer.error());
+    config.writer = *std::move(writer);
+    config.open_reader = [path, key = config.store.key_path] { return open_reader(path, {key}); };
+  }
   auto lock = *std::move(config.lock);
-  auto options = head_of(std::move(config), *std::move(writer));
+  auto options = head_of(std::move(config));
   auto holder =
       std::make_unique<Server::Holder>(Server::Holder{std::move(lock), options.open_reader});
   auto server = std::unique_ptr<Server>(new Server(system, std::move(holder)));

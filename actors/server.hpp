@@ -40,7 +40,16 @@ struct ServerConfig {
   Watcher watcher = {};
   /// What trials wrote, for command lines elsewhere; empty: they are told that it is not to be had.
   TrialLogs logs = {};
+  /// Of the home's own SQLite file, where no other store is given:
   WriterOptions store = {};
+  /// Another store and its readers; both, or neither.
+  std::shared_ptr<StoreWriter> writer = nullptr;
+  OpenReader open_reader = {};
+  /// Of a head that shares its store with others (store/head_lease.hpp), and whether it is still the head.
+  std::uint64_t epoch = 0;
+  std::function<bool()> commands = {};
+  /// How long trials of this machine outlive their server; 0: as `NodeAgentLimits` says.
+  std::chrono::milliseconds trials_lease{0};
 };
 
 /// A server that runs. All calls from any thread but an actor's, since `shut_down` waits for actors.

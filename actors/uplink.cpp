@@ -23,16 +23,18 @@ UplinkActor::behavior_type UplinkState::make_behavior() {
   return {
       [this](const ServeNode& told) {
         agent_ = caf::actor_cast<NodeAgentActor>(told.agent);
-        auto connector =
-            self_->spawn<caf::stateful_actor<ConnectorState, ConnectorActor::base>,
-                         caf::linked + caf::detached>(UplinkActor(self_), context_.connect);
-        connector_ = caf::actor_cast<ConnectorActor>(connector);
-        compat::send(self_, connector_, atom::poll_v);
+        for (const auto& connect : context_.connect) {
+          auto connector = self_->spawn<caf::stateful_actor<ConnectorState, ConnectorActor::base>,
+                                        caf::linked + caf::detached>(UplinkActor(self_), connect);
+          routes_.push_back({caf::actor_cast<ConnectorActor>(connector)});
+          look(routes_.size() - 1);
+        }
       },
       [this](const HeadFound& found) { on_head(found); },
       [this](const pb::NodeFrame& frame) {
-        heard_ = now();
-        if (frame.has_answer() && frame.answer().refused().empty())
+        if (core_.heeds(frame))
+          heard_ = now();
+        if (core_.heeds(frame) && frame.has_answer() && frame.answer().refused().empty())
           say("connected");
         perform(core_.on_frame(now(), context_.lease_ms(), frame));
       },
@@ -52,20 +54,45 @@ UplinkActor::behavior_type UplinkState::make_behavior() {
   };
 }
 
+/// Several places are looked at together, since one that is frozen or far may hold its connector up; the first that
+/// answers is followed.
 void UplinkState::on_head(const HeadFound& found) {
-  if (!found.why_not.empty()) {
-    say("not connected: " + found.why_not);
-    return;
+  for (std::size_t i = 0; i < routes_.size(); ++i) {
+    auto& route = routes_[i];
+    if (route.connector.address() != caf::actor_cast<caf::actor_addr>(self_->current_sender()))
+      continue;
+    route.busy = false;
+    if (found.why_not.empty()) {
+      route.wait = milliseconds(0);
+      break;
+    }
+    if (head_)
+      return;
+    if (route.wait.count() == 0)  // once is enough to be told of it
+      say("not connected: " + found.why_not);
+    route.wait = std::clamp(route.wait * 2, connect_wait_min, connect_wait_max);
+    return look(i);
   }
-  bool first = !head_;
+  if (head_ || !found.head)
+    return;
   head_ = caf::actor_cast<ControlEndpoint>(found.head);
   heard_ = now();
   compat::monitor(self_, head_, [this](const caf::actor_addr& who) {
     if (head_ && head_.address() == who)
       lose_head();
   });
-  if (first)
-    beat();
+  beat();
+}
+
+void UplinkState::look(std::size_t index) {
+  auto& route = routes_[index];
+  if (route.busy)
+    return;
+  route.busy = true;
+  if (route.wait.count() > 0)
+    compat::delayed_send(self_, route.connector, route.wait, atom::poll_v);
+  else
+    compat::send(self_, route.connector, atom::poll_v);
 }
 
 /// Handles are looked up again, never kept across a loss.
@@ -77,7 +104,10 @@ void UplinkState::lose_head() {
           ? "; what runs here runs on for " + std::to_string(core_.lease().count() / 1000) + " s"
           : "";
   say("lost the connection" + left);
-  compat::send(self_, connector_, atom::poll_v);
+  for (std::size_t i = 0; i < routes_.size(); ++i) {
+    routes_[i].wait = milliseconds(0);
+    look(i);
+  }
 }
 
 void UplinkState::beat() {
@@ -146,15 +176,9 @@ ConnectorState::ConnectorState(ConnectorActor::pointer self, UplinkActor uplink,
 ConnectorActor::behavior_type ConnectorState::make_behavior() {
   return {[this](atom::poll) {
     auto head = connect_();
-    if (head) {
-      wait_ = milliseconds(0);
-      compat::send(self_, uplink_, HeadFound{caf::actor_cast<caf::strong_actor_ptr>(*head), ""});
-      return;
-    }
-    if (wait_.count() == 0)  // once is enough to be told of it
-      compat::send(self_, uplink_, HeadFound{nullptr, head.error().message});
-    wait_ = std::clamp(wait_ * 2, connect_wait_min, connect_wait_max);
-    compat::delayed_send(self_, ConnectorActor(self_), wait_, atom::poll_v);
+    compat::send(self_, uplink_,
+                 head ? HeadFound{caf::actor_cast<caf::strong_actor_ptr>(*head), ""}
+                      : HeadFound{nullptr, head.error().message});
   }};
 }
 

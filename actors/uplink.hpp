@@ -3,13 +3,15 @@
 
 #include <functional>
 #include <map>
+#include <vector>
 
 #include "actors/interfaces.hpp"
 #include "actors/uplink_core.hpp"
 
 namespace autotune {
 
-/// Finds the head; blocks for as long as that takes. Called by the connector, again and again until it succeeds.
+/// Finds the head at one address; blocks for as long as that takes. Called by a connector, again and again until a head
+/// is found.
 using ConnectToHead = std::function<Result<ControlEndpoint>()>;
 /// The clock on which leases run, in milliseconds: CLOCK_BOOTTIME in life.
 using LeaseClock = std::function<std::int64_t()>;
@@ -18,7 +20,7 @@ struct UplinkContext {
   pb::NodeDescription node;
   std::uint64_t incarnation = 0;               ///< rises with each start of this node's agent
   std::map<std::string, std::string> volumes;  ///< claims that this node holds, and their folders
-  ConnectToHead connect;
+  std::vector<ConnectToHead> connect;          ///< one for each place where a head may be
   LeaseClock lease_ms;
   /// Removes what trials of an experiment left on this machine; called on a thread of its own. May be empty.
   std::function<void(const std::string& experiment_id)> remove_folders;
@@ -38,6 +40,7 @@ class UplinkState {
   Time now() const { return self_->clock().now(); }
   void on_head(const HeadFound& found);
   void lose_head();
+  void look(std::size_t route);
   void beat();
   void perform(UplinkEffects effects);
   void act(UplinkEffect& effect);
@@ -47,7 +50,12 @@ class UplinkState {
   UplinkContext context_;
   UplinkCore core_;
   NodeAgentActor agent_;
-  ConnectorActor connector_;
+  struct Route {
+    ConnectorActor connector;
+    std::chrono::milliseconds wait{0};  // before the next look; grows with each that fails
+    bool busy = false;                  // an answer is to come
+  };
+  std::vector<Route> routes_;
   ControlEndpoint head_;
   std::optional<Time> heard_;
   std::optional<Time> next_beat_;
@@ -56,7 +64,7 @@ class UplinkState {
   std::map<std::uint64_t, std::pair<caf::strong_actor_ptr, std::size_t>> batches_;
 };
 
-/// State of the CONNECTOR actor, on a thread of its own, since looking for a head blocks.
+/// State of a CONNECTOR actor, on a thread of its own, since looking for a head blocks.
 class ConnectorState {
  public:
   ConnectorState(ConnectorActor::pointer self, UplinkActor uplink, ConnectToHead connect);
@@ -68,7 +76,6 @@ class ConnectorState {
   ConnectorActor::pointer self_;
   UplinkActor uplink_;
   ConnectToHead connect_;
-  std::chrono::milliseconds wait_{0};
 };
 
 }  // namespace autotune

@@ -37,8 +37,14 @@ UplinkEffects UplinkCore::on_tick(Time now, std::int64_t lease_ms) {
 
 UplinkEffects UplinkCore::on_frame(Time now, std::int64_t lease_ms, const pb::NodeFrame& frame) {
   UplinkEffects effects;
-  if (frame.incarnation() != incarnation_)
-    return effects;  // meant for an agent before this one
+  if (!heeds(frame)) {  // it was meant for an agent before this one, or its head has been replaced
+    if (frame.incarnation() == incarnation_ && frame.has_answer())
+      effects.emplace_back(RefusedThere{"it is a head of epoch " + std::to_string(frame.epoch()) +
+                                        ", and one of epoch " + std::to_string(epoch_) +
+                                        " has taken over since"});
+    return effects;
+  }
+  epoch_ = frame.epoch();
   if (frame.has_answer()) {
     on_answer(lease_ms, frame, now, effects);
   } else if (link_.take_in(frame)) {

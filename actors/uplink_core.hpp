@@ -71,6 +71,10 @@ class UplinkCore {
   std::chrono::milliseconds interval() const { return interval_; }
   /// The span of the newest lease; 0: none was granted yet.
   std::chrono::milliseconds lease() const { return lease_; }
+  /// Whether a frame is for this agent and of no head that has been replaced.
+  bool heeds(const pb::NodeFrame& frame) const {
+    return frame.incarnation() == incarnation_ && frame.epoch() >= epoch_;
+  }
   bool has_session() const { return link_.session() != 0; }
   std::size_t attempts() const { return held_.size(); }
 
@@ -88,6 +92,7 @@ class UplinkCore {
 
   pb::NodeDescription node_;
   std::uint64_t incarnation_;
+  std::uint64_t epoch_ = 0;  // the highest of a head
   std::uint64_t beat_ = 0;
   Link link_;
   std::chrono::milliseconds interval_{1000};

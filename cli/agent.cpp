@@ -16,7 +16,7 @@ namespace autotune::cli {
 namespace {
 
 struct AgentWords {
-  std::string join = "127.0.0.1:7420";
+  std::vector<std::string> join;
   std::string name;
   std::string token;
   std::vector<std::string> labels;
@@ -70,6 +70,20 @@ Result<pb::NodeDescription> describe_node(const AgentWords& words) {
   return node;
 }
 
+/// --join: where a head may be.
+Result<std::vector<HostPort>> heads_of(AgentWords& words) {
+  if (words.join.empty())
+    words.join = {"127.0.0.1:7420"};
+  std::vector<HostPort> heads;
+  for (const auto& text : words.join) {
+    auto head = parse_host_port(text);
+    if (!head)
+      return fail(head.error().code, "--join: " + head.error().message);
+    heads.push_back(*head);
+  }
+  return heads;
+}
+
 /// --volume CLAIM=DIR: what this node holds. invalid_argument: there is no such folder.
 Result<std::map<std::string, std::string>> volumes_of(const AgentWords& words) {
   std::map<std::string, std::string> volumes;
@@ -86,30 +100,31 @@ Result<std::map<std::string, std::string>> volumes_of(const AgentWords& words) {
   return volumes;
 }
 
-int serve(const Common& common, const AgentWords& words) {
+int serve(const Common& common, AgentWords& words) {
   catch_signals();
   auto node = describe_node(words);
   if (!node)
     return report(node.error());
-  auto head = parse_host_port(words.join);
-  if (!head)
-    return report({head.error().code, "--join: " + head.error().message});
+  auto heads = heads_of(words);
+  if (!heads)
+    return report(heads.error());
+  const auto where = CLI::detail::join(words.join, ",");
   auto volumes = volumes_of(words);
   if (!volumes)
     return report(volumes.error());
   for (const auto& [claim, folder] : *volumes)
     node->add_claims(claim);
-  AgentOptions options{home_folder(common), *head, *node, words.token, *std::move(volumes),
-                       common.log_level,    {}};
+  AgentOptions options{home_folder(common), *heads,           *node, words.token,
+                       *std::move(volumes), common.log_level, {}};
   auto mutex = std::make_shared<std::mutex>();
-  options.say = [mutex, where = words.join](const std::string& what) {
+  options.say = [mutex, where](const std::string& what) {
     std::lock_guard guard(*mutex);
     std::cout << where << ": " << what << "\n" << std::flush;
   };
   auto agent = AgentNode::start(std::move(options));
   if (!agent)
     return report(agent.error());
-  std::cout << "node " << node->name() << " joins " << words.join << "\n" << std::flush;
+  std::cout << "node " << node->name() << " joins " << where << "\n" << std::flush;
   constexpr std::chrono::milliseconds look{100};
   while (signals_caught() == 0)
     std::this_thread::sleep_for(look);
@@ -125,7 +140,11 @@ void add_agent(CLI::App& app, Common& common, int& exit_code) {
   auto words = std::make_shared<AgentWords>();
   auto* verb = add_verb(app, common, "agent", "Run trials of a server elsewhere on this machine");
   refuse_server(*verb, "give --join HOST:PORT");
-  verb->add_option("--join", words->join, "The server's address (default: 127.0.0.1:7420)")
+  verb->add_option("--join", words->join,
+                   "The server's address (default: 127.0.0.1:7420); with a second head both, "
+                   "HOST:PORT,HOST:PORT")
+      ->delimiter(',')
+      ->allow_extra_args(false)
       ->type_name("HOST:PORT");
   verb->add_option("--token", words->token,
                    "From `autotune token create`, when this machine joins for the first time")

@@ -44,6 +44,18 @@ Result<std::uint64_t> next_incarnation(const std::filesystem::path& folder) {
   return number;
 }
 
+/// Where heads give certificates unless they were told another place: two ports above their control.
+std::vector<std::string> doors_of(const std::vector<HostPort>& heads) {
+  constexpr int enrolment_offset = 2;
+  std::vector<std::string> doors;
+  for (const auto& head : heads) {
+    bool bare_v6 = head.host.find(':') != std::string::npos;
+    doors.push_back((bare_v6 ? "[" + head.host + "]" : head.host) + ":" +
+                    std::to_string(head.port + enrolment_offset));
+  }
+  return doors;
+}
+
 }  // namespace
 
 struct AgentNode::Impl {
@@ -81,9 +93,10 @@ Result<std::unique_ptr<AgentNode>> AgentNode::start(AgentOptions options) {
   uplink.node = options.node;
   uplink.incarnation = *incarnation;
   uplink.volumes = std::move(options.volumes);
-  uplink.connect = [system = impl->system.get(), head = options.head] {
-    return connect_control(*system, head.host, head.port);
-  };
+  for (const auto& head : options.heads)
+    uplink.connect.emplace_back([system = impl->system.get(), head] {
+      return connect_control(*system, head.host, head.port);
+    });
   uplink.lease_ms = boottime_ms;
   uplink.remove_folders = [folder](const std::string& id) {
     if (id.empty() || id.front() == '.' || id.find('/') != std::string::npos)
@@ -105,9 +118,10 @@ Result<std::unique_ptr<AgentNode>> AgentNode::start(AgentOptions options) {
   bool enrolled = std::filesystem::exists(folder / "tls" / "enrolled-at");
   impl->renewal = std::make_unique<Renewal>(
       identity->certificate,
-      [enrolled, home = options.home, folder, name = options.node.name()]() -> Result<void> {
+      [enrolled, doors = doors_of(options.heads), home = options.home, folder,
+       name = options.node.name()]() -> Result<void> {
         if (enrolled)
-          return renew_identity(folder / "tls");
+          return renew_identity(folder / "tls", doors);
         auto signed_anew = agent_identity(home, folder, name, "");
         return signed_anew ? Result<void>() : tl::unexpected(signed_anew.error());
       });

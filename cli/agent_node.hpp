@@ -6,6 +6,7 @@
 #include <map>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "messages/node.pb.h"
 #include "messages/result.hpp"
@@ -14,8 +15,8 @@
 namespace autotune::cli {
 
 struct AgentOptions {
-  std::filesystem::path home;  ///< the node's state lies in `<home>/nodes/<name>`
-  HostPort head;
+  std::filesystem::path home;   ///< the node's state lies in `<home>/nodes/<name>`
+  std::vector<HostPort> heads;  ///< it follows the one that serves
   pb::NodeDescription node;
   std::string
       token;  ///< of the first start on this machine; empty: it is the server's, or has joined before

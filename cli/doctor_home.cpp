@@ -18,6 +18,7 @@
 #include "cli/control_socket.hpp"
 #include "launchers/keeper_protocol.hpp"
 #include "store/home_lock.hpp"
+#include "store/home_store.hpp"
 #include "store/read_only_database.hpp"
 #include "store/schema.hpp"
 #include "store/sqlite.hpp"
@@ -169,7 +170,25 @@ Check check_holder(const fs::path& home) {
           "where it goes on like that, end that process and `autotune resume` what it ran"};
 }
 
+Check check_postgresql_store(const fs::path& home, const std::string& uri) {
+  auto reader = open_home_reader(home);
+  auto all = reader ? (*reader)->experiments() : tl::unexpected(reader.error());
+  if (all)
+    return {"database", CheckLevel::fine,
+            uri + ", " + std::to_string(all->size()) +
+                (all->size() == 1 ? " experiment" : " experiments"),
+            ""};
+  if (all.error().code == ErrorCode::not_found)
+    return {"database", CheckLevel::fine, uri + " is empty; the first run fills it", ""};
+  return {"database", CheckLevel::problem, all.error().message,
+          "see that its server runs and lets this user in (psql '" + uri +
+              "'); `autotune server --store sqlite` goes back to the home's own file"};
+}
+
 Check check_database(const fs::path& home) {
+  auto elsewhere = store_of_home(home);
+  if (elsewhere && !elsewhere->empty())
+    return check_postgresql_store(home, *elsewhere);
   constexpr std::uintmax_t whole_check_bytes = 256u
                                                << 20;  // a second or two; beyond, its head must do
   auto path = database_path(home);

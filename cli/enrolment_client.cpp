@@ -153,4 +153,13 @@ Result<Enrolled> renew(std::string_view address_text, const Identity& identity,
   return ask(*stream, address, request, made->key_pem, identity.ca_pem, now_s);
 }
 
+Result<Enrolled> renew_at_any(const std::vector<std::string>& addresses, const Identity& identity,
+                              const EnrolOptions& options) {
+  Result<Enrolled> renewed = fail(ErrorCode::invalid_argument, "no address to renew it at");
+  for (const auto& address : addresses)
+    if (renewed = renew(address, identity, options); renewed)
+      break;
+  return renewed;
+}
+
 }  // namespace autotune::cli

@@ -6,6 +6,7 @@
 #include <functional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "messages/result.hpp"
 #include "store/certificates.hpp"
@@ -36,5 +37,9 @@ Result<Enrolled> enrol(std::string_view token, std::string_view name, NodeRole r
 /// listener. Errors as of `enrol`; failed_precondition also where the cluster's authority is another by now.
 Result<Enrolled> renew(std::string_view address, const Identity& identity,
                        const EnrolOptions& options = {});
+
+/// As `renew`, at the first of these addresses that gives one; the error is the last one's.
+Result<Enrolled> renew_at_any(const std::vector<std::string>& addresses, const Identity& identity,
+                              const EnrolOptions& options = {});
 
 }  // namespace autotune::cli

@@ -130,7 +130,7 @@ Result<void> check_login(const std::filesystem::path& folder) {
   if (!facts)
     return tl::unexpected(facts.error());
   if (now_s() - facts->not_before_s > client_renewal_s && may_try_renewal(folder))
-    static_cast<void>(renew_identity(folder, client_renewal_limit));
+    static_cast<void>(renew_identity(folder, {}, client_renewal_limit));
   return {};
 }
 
@@ -201,6 +201,7 @@ Result<TransportIdentity> agent_identity(const std::filesystem::path& home,
 }
 
 Result<void> renew_identity(const std::filesystem::path& folder,
+                            const std::vector<std::string>& others,
                             std::chrono::milliseconds time_limit) {
   auto known = read_identity(folder);
   if (!known)
@@ -208,7 +209,9 @@ Result<void> renew_identity(const std::filesystem::path& folder,
   auto address = text_of(folder / "enrolled-at");
   EnrolOptions options;
   options.time_limit = time_limit;
-  auto renewed = renew(address.substr(0, address.find('\n')), *known, options);
+  std::vector<std::string> places{address.substr(0, address.find('\n'))};
+  places.insert(places.end(), others.begin(), others.end());
+  auto renewed = renew_at_any(places, *known, options);
   if (!renewed)
     return tl::unexpected(renewed.error());
   return write_identity(folder, renewed->identity);

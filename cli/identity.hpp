@@ -8,6 +8,7 @@
 #include <mutex>
 #include <string>
 #include <thread>
+#include <vector>
 
 #include "actors/transport.hpp"
 #include "messages/result.hpp"
@@ -40,8 +41,10 @@ Result<TransportIdentity> log_in(const std::filesystem::path& home, const HostPo
 Result<TransportIdentity> client_identity(const std::filesystem::path& home,
                                           const HostPort& server);
 
-/// A new certificate for the one in `folder`, from where it was enrolled. Errors as of `renew`.
+/// A new certificate for the one in `folder`, from where it was enrolled, or from the first of `others` (HOST:PORT) that
+/// gives one: heads of one store have one authority. Errors as of `renew`, of the last one.
 Result<void> renew_identity(const std::filesystem::path& folder,
+                            const std::vector<std::string>& others = {},
                             std::chrono::milliseconds time_limit = std::chrono::seconds(15));
 
 /// Renews a certificate when two thirds of its time have passed. CAF reads it at each new connection.

@@ -2,6 +2,8 @@
 
 #include <mutex>
 #include <set>
+#include <thread>
+#include <utility>
 
 #include <spdlog/spdlog.h>
 #include <caf/all.hpp>
@@ -10,32 +12,40 @@
 #include "actors/transport.hpp"
 #include "cli/control_socket.hpp"
 #include "cli/enrolment.hpp"
+#include "cli/head_store.hpp"
 #include "cli/identity.hpp"
 #include "cli/machine.hpp"
 #include "cli/trial_logs.hpp"
+#include "store/home_lock.hpp"
+#include "store/home_store.hpp"
 
 namespace autotune::cli {
 
 namespace {
 
-/// AUTOTUNE_SYNCHRONOUS=normal trades the last commits before a power loss for speed.
-WriterOptions writer_options() {
-  WriterOptions options;
-  if (is_set("AUTOTUNE_SYNCHRONOUS", "normal"))
-    options.synchronous = Synchronous::normal;
-  return options;
+/// One that stands by waits here too: a command that has the home for a moment is no reason to end.
+Result<HomeLock> lock_for(const ServerOptions& options) {
+  constexpr std::chrono::milliseconds look{500};
+  auto lock = lock_home(options.home);
+  auto waits = [&] { return options.stands_by && !(options.gives_up && options.gives_up()); };
+  for (bool told = false; !lock && waits(); lock = lock_home(options.home)) {
+    if (!std::exchange(told, true) && options.say)
+      options.say("waiting: " + lock.error().message);
+    std::this_thread::sleep_for(look);
+  }
+  return lock;
 }
 
 }  // namespace
 
-std::filesystem::path database_of(const std::filesystem::path& home) { return database_path(home); }
-
 Result<std::unique_ptr<StoreReader>> reader_of(const std::filesystem::path& home) {
-  return open_reader(database_path(home));
+  return open_home_reader(home);
 }
 
 struct LocalServer::Impl {
   std::filesystem::path home;
+  std::unique_ptr<HeadLease> lease;           // outlives the actors, who ask it
+  std::chrono::milliseconds trials_lease{0};  // of what runs here; 0: nobody else waits for it
   std::unique_ptr<Enrolment> enrolment;
   std::unique_ptr<Renewal> renewal;
   caf::actor_system_config config;
@@ -47,14 +57,19 @@ struct LocalServer::Impl {
 };
 
 Result<std::unique_ptr<LocalServer>> LocalServer::start(ServerOptions options) {
-  auto lock = lock_home(options.home);
+  auto lock = lock_for(options);
   if (!lock)
     return tl::unexpected(lock.error());
   if (auto opened = open_log(options.home, options.log_level); !opened)
     return tl::unexpected(opened.error());
+  auto store = open_head_store(options);
+  if (!store)
+    return tl::unexpected(store.error());
+
   configure_types();
   auto impl = std::make_unique<Impl>();
   impl->home = options.home;
+  impl->lease = std::move(store->lease);
   // Actors share few cores with the trials: work sharing sleeps where work stealing polls, and a second thread is
   // there for a tuner that computes for a while; each one more costs wake-ups.
   impl->config.set("caf.scheduler.policy", std::string("sharing"));
@@ -74,11 +89,20 @@ Result<std::unique_ptr<LocalServer>> LocalServer::start(ServerOptions options) {
   ServerConfig config;
   config.home = options.home;
   config.lock = *std::move(lock);
+  config.writer = std::move(store->writer);
+  config.open_reader = [home = options.home] { return open_home_reader(home); };
   config.runs_trials = options.runs_trials;
   config.cluster = options.cluster;
-  config.process = process_options(options.home, LeaseClockKind::monotonic);
+  config.process = process_options(
+      options.home, impl->lease ? LeaseClockKind::boottime : LeaseClockKind::monotonic);
+  if (impl->lease) {
+    config.epoch = impl->lease->epoch();
+    config.commands = [lease = impl->lease.get()] { return lease->held(); };
+    // Another head waits for the end of this lease, then gives away what runs here.
+    if (options.cluster && options.runs_trials)
+      config.trials_lease = impl->trials_lease = options.cluster->lease;
+  }
   config.watcher = std::move(options.watcher);
-  config.store = writer_options();
   config.logs = local_logs(options.home);
   auto spawned = spawn_server(*impl->system, std::move(config));
   if (!spawned)
@@ -142,6 +166,14 @@ Result<std::uint16_t> LocalServer::take_enrolments(const HostPort& address,
 bool LocalServer::has_touched(const std::string& experiment_id) const {
   std::lock_guard guard(impl_->mutex);
   return impl_->touched.count(experiment_id) > 0;
+}
+
+bool LocalServer::is_superseded() const {
+  constexpr int part_of_lease = 5;  // whoever takes over waits for 1.25 leases
+  if (!impl_->lease || impl_->lease->lost())
+    return impl_->lease != nullptr;
+  return impl_->trials_lease.count() > 0 &&
+         impl_->lease->unheld_for() > impl_->trials_lease / part_of_lease;
 }
 
 void LocalServer::tell(pb::ControlRequest request) {

@@ -24,6 +24,11 @@ struct ServerOptions {
   bool runs_trials = true;  ///< false: only on other machines
   /// Agents of other machines may join, over TLS, once it is published.
   std::optional<ClusterLimits> cluster = std::nullopt;
+  std::string store = "";    ///< "postgresql://...", or "sqlite"; empty: what the home remembers
+  bool stands_by = false;    ///< waits for as long as the store has another head
+  std::string address = "";  ///< where it is to be published, for whoever stands by for it
+  std::function<void(const std::string& what)> say = {};  ///< told that it stands by
+  std::function<bool()> gives_up = {};                    ///< whether to stop waiting
 };
 
 /// One process owns a home. Errors: failed_precondition (somebody holds it, the schema is newer),
@@ -45,6 +50,9 @@ class LocalServer {
   Result<pb::ControlResponse> ask(pb::ControlRequest request);
   /// Whether this server was asked to run, resume or change that experiment.
   bool has_touched(const std::string& experiment_id) const;
+  /// Whether another head of its store has taken over, so that this one must go; or may have, for so long that what runs
+  /// on this machine is about to be given away.
+  bool is_superseded() const;
   /// Asks control without waiting.
   void tell(pb::ControlRequest request);
 
@@ -54,10 +62,7 @@ class LocalServer {
   std::unique_ptr<Impl> impl_;
 };
 
-/// "<home>/autotune.db".
-std::filesystem::path database_of(const std::filesystem::path& home);
-
-/// A reader of that home's database; not_found where there is none.
+/// A reader of that home's facts, wherever it keeps them; not_found where there are none.
 Result<std::unique_ptr<StoreReader>> reader_of(const std::filesystem::path& home);
 
 }  // namespace autotune::cli

@@ -3,6 +3,7 @@
 #include <thread>
 
 #include "cli/follow.hpp"
+#include "cli/head_store.hpp"
 #include "cli/local_server.hpp"
 
 namespace autotune::cli {
@@ -38,6 +39,8 @@ struct ServerWords {
   bool with_agent = false;
   std::string listen;
   std::string enroll;
+  std::string store;
+  bool standby = false;
   double lease_s = 120;
 };
 
@@ -48,6 +51,14 @@ constexpr double lease_max_s = 86400;
 Result<ServerOptions> options_of(const Common& common, const ServerWords& words) {
   ServerOptions options{home_folder(common), "autotune server", {}, common.log_level};
   options.runs_trials = words.with_agent;
+  options.store = words.store;
+  options.stands_by = words.standby;
+  options.address = words.listen;
+  options.say = [](const std::string& what) { std::cout << what << "\n" << std::flush; };
+  options.gives_up = [] { return signals_caught() > 0; };
+  if (words.standby && words.listen.empty())
+    return fail(ErrorCode::invalid_argument,
+                "--standby takes over the agents of other machines: give --listen HOST:PORT");
   if (words.listen.empty() && !options.runs_trials)
     return fail(ErrorCode::invalid_argument,
                 "give --with-agent to run trials on this machine, --listen HOST:PORT for agents of "
@@ -88,6 +99,8 @@ int serve(const Common& common, const ServerWords& words) {
   if (!words.listen.empty() && !(address = parse_host_port(words.listen)))
     return report({address.error().code, "--listen: " + address.error().message});
   auto server = LocalServer::start(*std::move(options));
+  if (!server && signals_caught() > 0)
+    return exit_fine;
   if (!server)
     return report(server.error());
   if (auto taken = take_up(**server); !taken)
@@ -102,8 +115,14 @@ int serve(const Common& common, const ServerWords& words) {
   }
   std::cout << "serving " << home.string() << "; submit with: autotune apply FILE\n" << std::flush;
   constexpr std::chrono::milliseconds look{100};
-  while (signals_caught() == 0)
+  while (signals_caught() == 0) {
     std::this_thread::sleep_for(look);
+    if (!(*server)->is_superseded())
+      continue;
+    std::cout << "another head has taken over\n" << std::flush;
+    stand_by_again();
+    std::_Exit(exit_failed);  // nothing of this process may act any more
+  }
   server->reset();
   say_what_is_left(home);
   return exit_fine;
@@ -122,6 +141,12 @@ void add_server(CLI::App& app, Common& common, int& exit_code) {
   verb->add_option("--enroll", words->enroll,
                    "Where machines with a token join (default: two ports above --listen)")
       ->type_name("HOST:PORT");
+  verb->add_option("--store", words->store,
+                   "Where experiments are stored: postgresql://[USER@]HOST/DATABASE, or sqlite for "
+                   "the home's own file; the home remembers it")
+      ->type_name("STORE");
+  verb->add_flag("--standby", words->standby,
+                 "Wait until the head of that store has died, then take over");
   const std::map<std::string, double> units{{"s", 1}, {"m", 60}, {"h", 3600}};
   verb->add_option("--lease", words->lease_s,
                    "A node that is cut off for so long ends its trials, and they start anew "

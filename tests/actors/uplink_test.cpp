@@ -91,4 +91,33 @@ TEST_CASE("a head that answers nothing is looked for anew, and what is said is s
   CHECK(line.said.size() == 1);
 }
 
+TEST_CASE("a head whose epoch is over does not keep the line", "[uplink]") {
+  Line line;
+  auto answer = [&](std::uint64_t epoch) {
+    pb::NodeFrame frame;
+    frame.set_incarnation(1);
+    frame.set_session(7);
+    frame.set_epoch(epoch);
+    frame.mutable_answer()->set_sent_at_ms(
+        std::chrono::duration_cast<std::chrono::milliseconds>(line.now.time_since_epoch()).count());
+    frame.mutable_answer()->set_lease_ms(60000);
+    frame.mutable_answer()->set_interval_ms(1000);
+    compat::anon_send(line.uplink, std::move(frame));
+    line.actors->run();
+  };
+  line.find_head();
+  for (int second = 0; second < 10; ++second) {
+    answer(5);
+    line.pass(1s);
+  }
+  CHECK(line.said == std::vector<std::string>{"connected"});
+  for (int second = 0; second < 10; ++second) {
+    answer(4);
+    line.pass(1s);
+  }
+  REQUIRE(line.said.size() >= 3);
+  CHECK_THAT(line.said[1], Catch::Contains("epoch 4") && Catch::Contains("epoch 5"));
+  CHECK_THAT(line.said[2], Catch::Contains("lost the connection"));
+}
+
 }  // namespace autotune::test

@@ -160,6 +160,15 @@ TEST_CASE("one that accepts and says nothing is given up in time", "[cli][enrolm
   CHECK(Clock::now() - begin < 5s);
 }
 
+TEST_CASE("a certificate is renewed by the head that is there", "[cli][enrolment]") {
+  Door door;
+  auto first = value(door.enrol(door.token())).identity;
+  const std::string nobody = "127.0.0.1:1";
+  auto second = value(renew_at_any({nobody, door.address()}, first, door.node()));
+  CHECK(second.identity.key_pem != first.key_pem);
+  CHECK(renew_at_any({nobody}, first, door.node()).error().code == ErrorCode::unavailable);
+}
+
 TEST_CASE("a certificate that is valid is renewed without a token", "[cli][enrolment]") {
   Door door;
   auto first = value(door.enrol(door.token())).identity;
