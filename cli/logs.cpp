@@ -37,25 +37,30 @@ struct Asked {
   }
 };
 
-Result<Asked> find(StoreReader& reader, const LogOptions& options) {
-  auto slash = options.target.find('/');
-  auto number = slash == std::string::npos
-                    ? std::nullopt
-                    : Value(Number{options.target.substr(slash + 1)}).to_integer();
+/// EXP/SEQ.
+Result<std::pair<std::string, Sequence>> parts_of(const std::string& target) {
+  auto slash = target.find('/');
+  auto number = slash == std::string::npos ? std::nullopt
+                                           : Value(Number{target.substr(slash + 1)}).to_integer();
   if (!number || *number < 0)
     return fail(ErrorCode::invalid_argument,
-                "'" + options.target + "': logs wants EXP/SEQ, as in quickstart/3");
-  auto experiment = reader.experiment(options.target.substr(0, slash));
+                "'" + target + "': logs wants EXP/SEQ, as in quickstart/3");
+  return std::pair{target.substr(0, slash), *number};
+}
+
+Result<Asked> find(StoreReader& reader, const LogOptions& options,
+                   const std::pair<std::string, Sequence>& parts) {
+  auto experiment = reader.experiment(parts.first);
   if (!experiment)
     return tl::unexpected(experiment.error());
-  auto trial = reader.trial(experiment->id(), *number);
+  auto trial = reader.trial(experiment->id(), parts.second);
   if (!trial)
     return tl::unexpected(trial.error());
   if (options.attempt > trial->attempt())
     return fail(ErrorCode::not_found, "trial " + options.target + " has no attempt " +
                                           std::to_string(options.attempt) + "; its newest is " +
                                           std::to_string(trial->attempt()));
-  LogPlace place{experiment->id(), *number, trial->id(),
+  LogPlace place{experiment->id(), parts.second, trial->id(),
                  options.attempt > 0 ? options.attempt : trial->attempt()};
   return Asked{options.target, *std::move(trial), std::move(place)};
 }
@@ -114,13 +119,16 @@ class Tails {
 };
 
 Result<void> show(const Common& common, const LogOptions& options) {
+  auto parts = parts_of(options.target);
+  if (!parts)
+    return tl::unexpected(parts.error());
   auto reader = reader_for(common);
   if (!reader)
     return tl::unexpected(reader.error());
   auto logs = logs_for(common);
   if (!logs)
     return tl::unexpected(logs.error());
-  auto asked = find(**reader, options);
+  auto asked = find(**reader, options, *parts);
   if (!asked)
     return tl::unexpected(asked.error());
   auto folder = logs->list(asked->place);
