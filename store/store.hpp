@@ -62,7 +62,9 @@ class StoreWriter {
 
   /// Writes all in one transaction, durably (group commit is the caller's gathering of writes). All or nothing.
   /// Errors: resource_exhausted (disk full; nothing was written, try again after making room),
-  /// already_exists (an experiment was submitted twice), data_loss, internal.
+  /// already_exists (an experiment was submitted twice), data_loss, internal, unavailable (a database elsewhere is away, or
+  /// another head has taken over; nothing counts as written). After unavailable the same writes come first in the next
+  /// commit, perhaps with others behind them: it may turn out then that they were stored, and they are not stored twice.
   /// A commit that holds a `PhaseChanged` other than to RUNNING may use the reserve: so a full disk can be
   /// written down. From then on all other commits are refused until `restore_reserve` has found room.
   virtual Result<void> commit(const std::vector<StoreWrite>& writes) = 0;
