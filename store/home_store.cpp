@@ -19,9 +19,12 @@ std::filesystem::path memory_of(const std::filesystem::path& home) { return home
 
 Result<std::string> store_of_home(const std::filesystem::path& home) {
   auto text = read_small_file(memory_of(home), 4096);
+  if (!text && text.error().code == ErrorCode::not_found)
+    return "";
   if (!text)
-    return text.error().code == ErrorCode::not_found ? Result<std::string>("")
-                                                     : tl::unexpected(text.error());
+    return fail(ErrorCode::failed_precondition, "the home " + home.string() +
+                                                    " cannot be used: " + text.error().message +
+                                                    ", or choose another by --home");
   return text->substr(0, text->find('\n'));
 }
 
