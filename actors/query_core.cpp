@@ -6,6 +6,9 @@ namespace autotune {
 
 namespace {
 
+/// Of trials whose reports are read for one page: each is a look of its own into the database.
+constexpr int trial_reads_max = 250;
+
 template <class Answer>
 Answer error_answer(const Error& error) {
   Answer answer;
@@ -162,8 +165,12 @@ Result<pb::QueryAnswer> QueryCore::list_reports(StoreReader& reader, const pb::L
   auto trials = reader.trials_from(asked.experiment_id(), from.sequence(), limits_.page_rows);
   if (!trials)
     return tl::unexpected(trials.error());
+  int reads = 0;
   for (const auto& trial : *trials) {
-    if (bytes >= limits_.page_bytes) {
+    bool has_none = trial.intermediate_count() == 0 && from.skip() == 0;
+    if (has_none && asked.kind() == pb::REPORT_KIND_INTERMEDIATE)
+      continue;
+    if (bytes >= limits_.page_bytes || ++reads > trial_reads_max) {
       page.set_more(true);
       page.mutable_next_reports()->set_sequence(trial.sequence());
       return page;

@@ -66,7 +66,8 @@ Result<Asked> find(StoreReader& reader, const LogOptions& options,
 }
 
 /// Why nothing can be shown: there is no such replica, its files are elsewhere, or there are none yet.
-Result<void> check(const Asked& asked, const LogOptions& options, const pb::LogFolder& folder) {
+Result<void> check(const Asked& asked, const LogOptions& options, const pb::LogFolder& folder,
+                   bool may_come) {
   const auto& replicas = folder.replicas();
   if (replicas.empty() && !folder.exists() && has_ended(asked.trial.state()) &&
       !asked.trial.node().empty() && asked.trial.node() != folder.machine())
@@ -84,7 +85,7 @@ Result<void> check(const Asked& asked, const LogOptions& options, const pb::LogF
     return fail(ErrorCode::not_found, asked.words() + " has no replica '" + options.replica +
                                           "'; it has: " + (known.empty() ? "none yet" : known));
   }
-  if (replicas.empty() && !options.follow)
+  if (replicas.empty() && !may_come)
     return fail(ErrorCode::not_found, asked.words() + " has written nothing yet");
   return {};
 }
@@ -134,7 +135,7 @@ Result<void> show(const Common& common, const LogOptions& options) {
   auto folder = logs->list(asked->place);
   if (!folder)
     return tl::unexpected(folder.error());
-  if (auto there = check(*asked, options, *folder); !there)
+  if (auto there = check(*asked, options, *folder, options.follow); !there)
     return there;
   catch_signals();
   Tails tails(*logs, asked->place, options.replica);
@@ -143,7 +144,8 @@ Result<void> show(const Common& common, const LogOptions& options) {
     if (auto copied = tails.copy(*folder, last); !copied)
       return copied;
     if (last)
-      return {};
+      return has_ended(asked->trial.state()) ? check(*asked, options, *folder, false)
+                                             : Result<void>();
     std::this_thread::sleep_for(common.server.empty() ? look_interval : remote_look_interval);
     auto trial = (*reader)->trial(asked->place.experiment_id, asked->place.sequence);
     if (!trial)

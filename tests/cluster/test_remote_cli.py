@@ -202,7 +202,8 @@ echo '{"type":"final","value":'$AUTOTUNE_TRIAL_SEQUENCE'}' >> "$AUTOTUNE_REPORTS
         self.there("drain", "far", "--undo")
         self.wait_for_node("far", "Ready")
         name = self.there("apply", "-f", self.file("far", FINAL, 1), "--watch").stdout.strip()
-        self.assertIn("ran on node far", self.there("logs", f"{name}/0", code=4).stderr)
+        for follow in ((), ("-f",)):
+            self.assertIn("ran on node far", self.there("logs", f"{name}/0", *follow, code=4).stderr)
         self.end(self.agents.pop("far"))
         self.at(self.folder / "far-away" / "nodes" / "far", self.end_keeper)
 
