@@ -38,6 +38,14 @@ struct Letterbox {
   }
 };
 
+constexpr int tries_max = 3;  // of what may be asked again when the connection was lost
+
+/// Whether doing it twice does what doing it once does.
+bool is_repeatable(const pb::ControlRequest& request) {
+  return !request.has_submit() && !request.has_enqueue() &&
+         !(request.has_command() && request.command().verb() == "delete");
+}
+
 template <class Answer>
 Result<Answer> checked(Result<Answer> answer) {
   if (answer && !answer->error().empty())
@@ -97,6 +105,17 @@ struct RemoteServer::Impl {
     return checked(*std::move(box->answer));
   }
 
+  /// The same, once more over a new connection where the first was lost.
+  template <class Answer, class Request>
+  Result<Answer> ask_again(const Request& request, milliseconds timeout) {
+    auto answer = ask<Answer>(request, timeout);
+    for (int tries = 1;
+         tries < tries_max && !answer && answer.error().code == ErrorCode::unavailable && connect();
+         ++tries)
+      answer = ask<Answer>(request, timeout);
+    return answer;
+  }
+
   Result<void> connect() {
     auto found = connect_control_service(*system, place.host, place.port);
     if (!found) {
@@ -145,12 +164,20 @@ RemoteServer::~RemoteServer() {
 const std::string& RemoteServer::address() const { return impl_->address; }
 
 Result<pb::ControlResponse> RemoteServer::ask(pb::ControlRequest request) {
-  return impl_->ask<pb::ControlResponse>(std::move(request), command_timeout);
+  if (is_repeatable(request))
+    return impl_->ask_again<pb::ControlResponse>(request, command_timeout);
+  auto answer = impl_->ask<pb::ControlResponse>(std::move(request), command_timeout);
+  if (!answer && answer.error().code == ErrorCode::unavailable)
+    return fail(ErrorCode::unavailable, answer.error().message +
+                                            "; whether it was done is seen by: autotune get "
+                                            "experiments --server " +
+                                            impl_->address);
+  return answer;
 }
 
 Result<pb::QueryAnswer> RemoteServer::query(pb::Query query) {
   query.set_version(query_version);
-  return impl_->ask<pb::QueryAnswer>(std::move(query), query_timeout);
+  return impl_->ask_again<pb::QueryAnswer>(query, query_timeout);
 }
 
 Result<pb::EventBatch> RemoteServer::watch(pb::Watch watch, const std::function<bool()>& give_up) {

@@ -23,7 +23,8 @@ class RemoteServer {
 
   const std::string& address() const;
 
-  /// Gives a command and waits until it is carried out. unavailable: the connection was lost.
+  /// Gives a command and waits until it is carried out. What may be done twice is asked again where the connection was
+  /// lost. unavailable: it was lost, and the command may or may not have been heard; or nobody answers.
   Result<pb::ControlResponse> ask(pb::ControlRequest request);
   Result<pb::QueryAnswer> query(pb::Query query);
   /// Waits for events, but at most as long as the head lets a watcher wait; without any once `give_up` says so.
