@@ -1,10 +1,10 @@
 #include "cli/trial_logs.hpp"
+#include "actors/machine.hpp"
 
 #include <sstream>
 
 #include <catch2/catch.hpp>
 
-#include "cli/machine.hpp"
 #include "tests/cli/temporary_home.hpp"
 
 using namespace autotune;
@@ -48,7 +48,7 @@ TEST_CASE("which replicas have written is told here and from afar", "[cli][logs]
   auto none = logs.list(place);
   REQUIRE(none);
   CHECK_FALSE(none->exists());
-  CHECK(none->machine() == cli::this_machine().name);
+  CHECK(none->machine() == this_machine().name);
   home.home.write(folder + "worker-1/stdout", "");
   home.home.write(folder + "worker-0/stdout", "");
   home.home.write(folder + "parameters.json", "{}");
