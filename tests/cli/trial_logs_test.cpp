@@ -1,10 +1,10 @@
 #include "cli/trial_logs.hpp"
-#include "actors/machine.hpp"
 
 #include <sstream>
 
 #include <catch2/catch.hpp>
 
+#include "actors/machine.hpp"
 #include "tests/cli/temporary_home.hpp"
 
 using namespace autotune;
