@@ -246,7 +246,7 @@ class Chaos(Hosts):
                 count = open_files(process.pid)
                 self.assertLess(count, files.setdefault(process.pid, count) + 40, "descriptors are leaked")
             self.run_it("delete", name, code=0)
-            wait_until(lambda: not [path for path in self.home.glob("**/trials/*") if path.name.startswith(name + "-")],
+            wait_until(lambda: not list(self.home.glob(f"nodes/*/trials/{name}-*")),
                        "the folders of an experiment that was deleted are gone, on all nodes")
 
 

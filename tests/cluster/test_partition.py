@@ -54,6 +54,7 @@ class Partition(Hosts):
         self.assertEqual({trial["attempt"] for trial in self.check_done("blink")}, {1})
 
     def test_a_node_comes_back_under_another_address(self):
+        self.LEASE = "60s"  # it may take a while to see that the old connection is of no use
         self.on("head", self.serve)
         self.on("a", self.join, "a")
         self.wait_for_node("a", "Ready")
