@@ -154,7 +154,8 @@ PlacementEffects PlacementCore::on_release(const std::string& experiment_id, Seq
 std::optional<PlacementRests> PlacementCore::judge(const Key& key, bool lost) {
   auto held = held_.find(key);
   auto* node = held == held_.end() ? nullptr : find(held->second.node);
-  if (node == nullptr || node->capacity.alone)  // alone, it is no worse than another
+  // Alone, it is no worse than another; drained, its trials were taken from it.
+  if (node == nullptr || node->capacity.alone || node->drained)
     return std::nullopt;
   if (!lost) {
     node->losses = 0;

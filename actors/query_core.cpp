@@ -231,10 +231,9 @@ Result<pb::QueryAnswer> QueryCore::list_logs(StoreReader& reader, const pb::List
   auto place = place_of(reader, asked.experiment_id(), asked.sequence(), asked.attempt());
   if (!place)
     return tl::unexpected(place.error());
-  pb::QueryAnswer answer;
-  answer.mutable_log_folder();
   if (!logs_.list)
-    return answer;
+    return fail(ErrorCode::not_found, "this server does not show what trials wrote");
+  pb::QueryAnswer answer;
   auto folder = logs_.list(*place);
   if (!folder)
     return tl::unexpected(folder.error());

@@ -1,6 +1,7 @@
 #include "actors/server.hpp"
 
 #include <cstdlib>
+#include <thread>
 
 #include <unistd.h>
 
@@ -126,6 +127,9 @@ Result<std::unique_ptr<Server>> spawn_server(caf::actor_system& system, ServerCo
     return fail(ErrorCode::invalid_argument,
                 "nothing would run trials: set ServerConfig::runs_trials, or ::cluster for agents "
                 "of other machines");
+  if ((config.writer != nullptr) != static_cast<bool>(config.open_reader))
+    return fail(ErrorCode::invalid_argument,
+                "ServerConfig::writer and ::open_reader are of one store: give both, or neither");
   if (!config.lock) {
     auto lock = lock_home(config.home);
     if (!lock)
@@ -178,7 +182,13 @@ Result<std::vector<std::string>> Server::take_up(
     pb::ControlRequest request;
     request.mutable_command()->set_experiment_id(summary.id());
     request.mutable_command()->set_verb("go-on");
-    auto answer = ask(std::move(request));
+    auto answer = ask(request);
+    // A store elsewhere may have lost a connection just now.
+    for (int again = 0; again < 3 && !answer && answer.error().code == ErrorCode::unavailable;
+         ++again) {
+      std::this_thread::sleep_for(std::chrono::seconds(1));
+      answer = ask(request);
+    }
     if (answer)
       taken.push_back(summary.id());
     else if (why_not)

@@ -150,8 +150,7 @@ void UplinkState::act(UplinkEffect& effect) {
           compat::send(self_, agent_, RenewLease{x.lease});
         } else if constexpr (std::is_same_v<Effect, ForgetHere>) {
           if (context_.remove_folders)
-            self_->home_system().spawn<caf::detached>(
-                [remove = context_.remove_folders, id = x.experiment_id] { remove(id); });
+            context_.remove_folders(x.experiment_id);
         } else {
           say("refused: " + x.why);
         }

@@ -22,7 +22,7 @@ struct UplinkContext {
   std::map<std::string, std::string> volumes;  ///< claims that this node holds, and their folders
   std::vector<ConnectToHead> connect;          ///< one for each place where a head may be
   LeaseClock lease_ms;
-  /// Removes what trials of an experiment left on this machine; called on a thread of its own. May be empty.
+  /// Removes what trials of an experiment left on this machine, later: it returns at once. May be empty.
   std::function<void(const std::string& experiment_id)> remove_folders;
   /// Told when the head answers first, after it was away, and when it is away or refuses us; may be empty.
   std::function<void(const std::string& what)> say;

@@ -2,6 +2,7 @@
 
 #include <ctime>
 #include <fstream>
+#include <thread>
 
 #include <spdlog/spdlog.h>
 #include <caf/all.hpp>
@@ -102,9 +103,15 @@ Result<std::unique_ptr<AgentNode>> AgentNode::start(AgentOptions options) {
     if (id.empty() || id.front() == '.' || id.find('/') != std::string::npos)
       return;  // no ID that a head gives
     std::error_code code;
-    std::filesystem::remove_all(folder / "trials" / id, code);
-    if (code)
-      spdlog::warn("folders-not-removed: experiment={} error={}", id, code.message());
+    auto left = folder / "trials" / id;
+    if (!std::filesystem::exists(left, code))
+      return;  // each new session names all that were deleted
+    std::thread([left] {
+      std::error_code removing;
+      std::filesystem::remove_all(left, removing);
+      if (removing)
+        spdlog::warn("folders-not-removed: folder={} error={}", left.string(), removing.message());
+    }).detach();
   };
   uplink.say = std::move(options.say);
   impl->uplink =

@@ -60,18 +60,39 @@ Result<void> become_head(HeadLease& lease, const std::string& uri, const ServerO
   return fail(ErrorCode::unavailable, "ended before it became the head");
 }
 
-/// What a verb of this home is to use from now on, and now.
-Result<std::string> choose_store(const ServerOptions& options) {
-  if (!options.store.empty())
-    if (auto kept = remember_store(options.home, options.store); !kept)
-      return tl::unexpected(Error{kept.error().code, "--store: " + kept.error().message});
-  return store_of_home(options.home);
+/// The store that is asked for, else the remembered one; empty: the home's own file.
+Result<std::string> chosen_store(const ServerOptions& options) {
+  if (options.store.empty())
+    return store_of_home(options.home);
+  if (options.store == "sqlite")
+    return "";
+  if (auto fine = check_postgresql_uri(options.store); !fine)
+    return tl::unexpected(Error{fine.error().code, "--store: " + fine.error().message});
+  return options.store;
+}
+
+/// What all verbs of this home use from now on; only once it is known to work.
+Result<void> remember_chosen(const ServerOptions& options) {
+  return options.store.empty() ? Result<void>() : remember_store(options.home, options.store);
+}
+
+/// One that stands by tries again while the database is away, as after a boot.
+template <class Try>
+auto with_patience(const ServerOptions& options, const Try& attempt) -> decltype(attempt()) {
+  auto done = attempt();
+  while (!done && options.stands_by && done.error().code == ErrorCode::unavailable &&
+         !(options.gives_up && options.gives_up())) {
+    log::warn("store-away", "error={}", done.error().message);
+    std::this_thread::sleep_for(HeadLeaseLimits{}.look_every);
+    done = attempt();
+  }
+  return done;
 }
 
 }  // namespace
 
 Result<HeadStore> open_head_store(const ServerOptions& options) {
-  auto uri = choose_store(options);
+  auto uri = chosen_store(options);
   if (!uri)
     return tl::unexpected(uri.error());
   HeadStore opened;
@@ -84,20 +105,28 @@ Result<HeadStore> open_head_store(const ServerOptions& options) {
     auto writer = open_writer(database_path(options.home), file);
     if (!writer)
       return tl::unexpected(writer.error());
+    if (auto kept = remember_chosen(options); !kept)
+      return tl::unexpected(kept.error());
     opened.writer = std::move(*writer);
     return opened;
   }
   // Before it waits: whoever sets up a standby must learn now that it could not take over.
-  if (auto same = check_shared_keys(*uri, options.home, options.cluster.has_value(),
-                                    static_cast<std::int64_t>(std::time(nullptr)));
-      !same)
+  auto same = with_patience(options, [&] {
+    return check_shared_keys(*uri, options.home, options.cluster.has_value(),
+                             static_cast<std::int64_t>(std::time(nullptr)));
+  });
+  if (same)
+    same = remember_chosen(options);
+  if (!same)
     return tl::unexpected(same.error());
   opened.lease = std::make_unique<HeadLease>(*uri, name_of_head(options));
   if (auto head = become_head(*opened.lease, *uri, options); !head)
     return tl::unexpected(head.error());
   log::info("became-head", "epoch={}", opened.lease->epoch());
-  auto writer = open_postgresql_writer(
-      *uri, {opened.lease->epoch(), options.home / "secret.key", is_durable()});
+  auto writer = with_patience(options, [&] {
+    return open_postgresql_writer(
+        *uri, {opened.lease->epoch(), options.home / "secret.key", is_durable()});
+  });
   if (!writer)
     return tl::unexpected(writer.error());
   opened.writer = std::move(*writer);

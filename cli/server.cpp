@@ -119,7 +119,7 @@ int serve(const Common& common, const ServerWords& words) {
     std::this_thread::sleep_for(look);
     if (!(*server)->is_superseded())
       continue;
-    std::cout << "another head has taken over\n" << std::flush;
+    std::cout << "another head has taken over, or the store was away for too long\n" << std::flush;
     stand_by_again();
     std::_Exit(exit_failed);  // nothing of this process may act any more
   }

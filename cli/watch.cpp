@@ -53,6 +53,7 @@ Result<void> find_again(RemoteServer& server, const Error& lost, const std::stri
       return {};
     if (server.reconnect()) {
       std::cerr << "connected again\n";
+      std::this_thread::sleep_for(look_interval);  // what it lacks may be its store
       return {};
     }
     std::this_thread::sleep_for(look_interval);

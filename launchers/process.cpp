@@ -344,7 +344,8 @@ Result<ReportBatch> ProcessLauncher::read_reports(const pb::ReplicaKey& key,
 std::vector<std::string> own_environment() {
   std::vector<std::string> found;
   for (char** entry = environ; *entry != nullptr; ++entry)
-    found.emplace_back(*entry);
+    if (!std::string_view(*entry).starts_with("PGPASSWORD="))  // of our own store
+      found.emplace_back(*entry);
   return found;
 }
 
