@@ -143,7 +143,7 @@ class Standby(Cluster):
         refused = self.at(self.other, self.run_it, *words, "--store", self.postgres.uri(), code=2)
         self.assertIn("secret.key", refused.stderr)
         shutil.copy(self.home / "secret.key", self.other)
-        self.assertIn("ca.key", self.at(self.other, self.run_it, *words, code=2).stderr)
+        self.assertIn("ca.key", self.at(self.other, self.run_it, *words, "--store", self.postgres.uri(), code=2).stderr)
         hushed = self.at(self.other, self.run_it, *words, "--store", "postgresql://me:hush@db/autotune", code=2)
         self.assertNotIn("hush", hushed.stderr + hushed.stdout)
         self.assertIn(".pgpass", hushed.stderr)
