@@ -5,6 +5,7 @@ import os
 import pathlib
 import pwd
 import shutil
+import signal
 import subprocess
 import tempfile
 import unittest
@@ -30,8 +31,11 @@ class Postgres:
         self._log = open(self.folder / "log", "wb")
         data = str(self.folder / "data")
         self._run("initdb", "-D", data, "-U", "autotune", "-A", "trust", "-E", "UTF8", "--locale=C", "--no-sync")
+        self.start()
+
+    def start(self):
         self._server = subprocess.Popen(
-            [str(self._programs / "postgres"), "-D", data, "-k", str(self.folder), "-c", "listen_addresses="],
+            [str(self._programs / "postgres"), "-D", str(self.folder / "data"), "-k", str(self.folder), "-c", "listen_addresses="],
             stdout=self._log, stderr=self._log, cwd="/", **self._as)
         wait_until(self._answers, "PostgreSQL takes connections")
 
@@ -55,12 +59,15 @@ class Postgres:
         """The answer's text, without heads."""
         return self._run("psql", "-U", "autotune", "-h", str(self.folder), "-At", "-c", query, "postgres")
 
-    def end(self):
-        self._server.terminate()
+    def stop(self):
+        self._server.send_signal(signal.SIGINT)  # whoever is connected is thrown out
         try:
-            self._server.wait(5)
+            self._server.wait(10)
         except subprocess.TimeoutExpired:
             self._server.kill()
             self._server.wait()
+
+    def end(self):
+        self.stop()
         self._log.close()
         shutil.rmtree(self.folder, ignore_errors=True)

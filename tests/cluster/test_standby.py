@@ -135,6 +135,26 @@ class Standby(Cluster):
         self.assertEqual(len(self.lines(self.starts)), 4)
         self.end(*self.agents.values(), first, second)
 
+    def test_a_head_waits_for_a_store_that_is_away(self):
+        first = self.head(self.home, "--store", self.postgres.uri())
+        self.wait_for_words(first, "serving ")
+        self.end(first)
+        self.postgres.stop()
+        # As at a boot, where the database comes up later; and the home knows its store.
+        waits = self.head(self.home, "--standby")
+        log = self.home / "logs" / "autotune.log"
+        wait_until(lambda: log.exists() and "store-away" in log.read_text(), "it looks for its store")
+        self.assertIsNone(waits.poll(), self.output(waits))
+        self.postgres.start()
+        self.wait_for_words(waits, "serving ")
+        self.end(waits)
+
+    def test_a_store_that_cannot_be_had_is_not_remembered(self):
+        away = "postgresql://autotune@/nowhere?host=/nonexistent"
+        self.at(self.home, self.run_it, "server", "--listen", self.address(), "--store", away, code=5)
+        self.run_it("get", "experiments", code=0)  # of the home's own file
+        self.assertFalse((self.home / "store").exists())
+
     def test_a_standby_without_the_keys_says_which(self):
         first = self.head(self.home, "--store", self.postgres.uri())
         self.wait_for_words(first, "serving ")

@@ -63,6 +63,12 @@ class WhatATrialSees(EndToEnd):
             "TRIAL_ATTEMPT": "1", "REPLICA": "worker-0", "TRIAL_DIR": str(folder),
             "PARAMETERS": str(folder / "1/parameters.json"), "REPORTS": str(folder / "1/worker-0/reports.jsonl")})
 
+    def test_the_store_s_password_is_not_a_trial_s(self):
+        self.environment.update(PGPASSWORD="hush", PGUSER="somebody")
+        file = self.write("see.json", experiment("see", shell('env | grep ^PG; ' + FINAL), maxTrialNum=1))
+        self.run_it("run", file, code=0)
+        self.assertEqual(self.logs("see/0"), "PGUSER=somebody\n")
+
     def test_pwd_is_the_working_directory(self):
         """A shell sets it itself; Python's os.environ shows what the program was given."""
         (self.folder / "work").mkdir()
