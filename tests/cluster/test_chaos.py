@@ -1,7 +1,8 @@
 """Everything dies, freezes, is cut off or fills up, at random moments; after each round nothing may be lost.
 
 AUTOTUNE_CHAOS_SECONDS: how long (150, a cut of the hour that `make soak` takes). AUTOTUNE_CHAOS_SEED repeats a run's
-faults, as far as the machine's own timing lets it.
+faults, as far as the machine's own timing lets it. AUTOTUNE_CHAOS_STEADY_CLOCK: no clock jumps (libfaketime and a
+sanitizer both want to be first in a process).
 """
 
 import collections
@@ -74,7 +75,7 @@ class Chaos(Hosts):
 
     def join_on(self, name):
         before = dict(self.environment)
-        if name == "b":
+        if name == "b" and "AUTOTUNE_CHAOS_STEADY_CLOCK" not in os.environ:
             self.environment.update(LD_PRELOAD=str(FAKETIME), FAKETIME_TIMESTAMP_FILE=str(self.clock),
                                     FAKETIME_DONT_FAKE_MONOTONIC="1", FAKETIME_CACHE_DURATION="1")
         try:
